@@ -1,0 +1,15 @@
+"""The URLs of the example site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from project import views
+
+urlpatterns = [
+    path("", views.Index.as_view(), name="index"),
+    path("auth/", include("tokenauth.api.urls")),
+    path(".well-known/", include("tokenauth.api.wellknown")),
+    path("admin/", admin.site.urls),
+    path("api/me/", views.Me.as_view(), name="me"),
+    path("api/orders/", views.Orders.as_view(), name="orders"),
+]
