@@ -1,5 +1,6 @@
 """What the environment says about the example site: one function for each thing it may choose."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -22,6 +23,16 @@ def number(name: str, default: int) -> int:
     return int(os.environ.get(name) or default)
 
 
+def seconds(name: str, default: float) -> float:
+    """A duration from the environment; empty counts as absent."""
+    return float(os.environ.get(name) or default)
+
+
+def var(base: Path) -> Path:
+    """The folder for what the site makes; SITE_VAR moves it, so that two sites can run side by side."""
+    return Path(os.environ.get("SITE_VAR") or base / "var")
+
+
 def base_url() -> str:
     """Where the site is reached: loopback, on PORT."""
     return f"http://127.0.0.1:{number('PORT', 8000)}"
@@ -29,13 +40,14 @@ def base_url() -> str:
 
 def secret_key(path: Path) -> str:
     """The site's SECRET_KEY: made at the first start, kept in a file that only its owner can read."""
-    path.parent.mkdir(exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(64))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}-{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        with contextlib.suppress(FileExistsError):  # another process was first: its key stands
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text()
 
 
@@ -64,9 +76,9 @@ def cache() -> dict[str, Any]:
     return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
 
-def redis() -> dict[str, Any]:
-    """The app's Redis settings."""
-    return {"REDIS_ALIAS": "default"} if os.environ.get("REDIS_URL") else {}
+def window(grace: float) -> dict[str, Any]:
+    """A policy's grace window; without one only an exact family can tell a retry from theft."""
+    return {"grace": grace} if grace else {"grace": 0, "repeat": "exact"}
 
 
 def limits() -> dict[str, Any]:

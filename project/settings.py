@@ -12,7 +12,7 @@ from typing import Any
 from project import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = BASE_DIR / "var"
+VAR = environment.var(BASE_DIR)
 
 BASE_URL = environment.base_url()
 
@@ -81,19 +81,18 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
 
-GRACE = environment.number("GRACE_SECONDS", 2)
+GRACE = environment.seconds("GRACE_SECONDS", 2)
 
 TOKENAUTH: dict[str, Any] = {
     "ISSUER": BASE_URL,
     "REQUIRE_TLS": False,
     "POLICIES": {
-        "browser": {"grace": GRACE},
-        "mobile": {"grace": GRACE},
-        "service": {"grace": GRACE},
+        "browser": environment.window(GRACE),
+        "mobile": environment.window(GRACE),
+        "service": environment.window(GRACE),
         "exact": {"base": "mobile", "grace": 0, "repeat": "exact"},
     },
     **environment.limits(),
-    **environment.redis(),
 }
 
 LOGGING = {

@@ -1,0 +1,75 @@
+# The whole project from one file; a bare machine needs Python 3.11+, make and pip.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-all test-slow test-breaks lint format types lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# exec: a signal for make reaches the site itself, and no shell stands between them
+demo: $(VENV)/.site ## start the example site and print what to try (CHECK=1: try it, then stop)
+	@exec $(BIN)/python -m project.serve $(if $(CHECK),--check,--guide)
+
+serve: $(VENV)/.site ## start the example site (PORT, WORKERS, DATABASE_URL, REDIS_URL, CELERY_BROKER_URL, GRACE_SECONDS, LIMITS)
+	@exec $(BIN)/python -m project.serve
+
+test: $(VENV)/.dev ## linters, types and the quick tests, on SQLite and on PostgreSQL where it answers
+	@exec $(BIN)/python -m tests.run quick $(if $(REQUIRE_POSTGRES),--require-postgres)
+
+test-all: $(VENV)/.dev ## the same, and what is marked slow
+	@exec $(BIN)/python -m tests.run all $(if $(REQUIRE_POSTGRES),--require-postgres)
+
+test-slow: $(VENV)/.dev ## only what is marked slow
+	@exec $(BIN)/python -m tests.run slow $(if $(REQUIRE_POSTGRES),--require-postgres)
+
+test-breaks: $(VENV)/.dev ## break each guarantee on purpose: its test must fail
+	@exec $(BIN)/python tests/guarantees/run_breaks.py
+
+lint: $(VENV)/.dev ## ruff and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.dev ## mypy
+	@$(BIN)/mypy
+
+UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	--no-header --no-emit-index-url --no-annotate --quiet
+
+lock: $(VENV)/.dev ## compile requirements/ anew from pyproject.toml (UPGRADE=1: newest versions)
+	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements/dev.txt
+	@$(UV_COMPILE) --group test -c requirements/dev.txt -o requirements/test.txt
+	@$(UV_COMPILE) --group site -c requirements/dev.txt -o requirements/site.txt
+
+clean: ## remove what runs leave behind (the environment and var/ too)
+	rm -rf $(VENV) var dist build .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's python3 has no ensurepip without python3-venv: pip outside then fills the new environment
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: set PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --quiet --python $@ install pip; }
+
+$(VENV)/.site: requirements/site.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the example site into $(VENV) ..." >&2
+	@$(PIP) --require-hashes -r requirements/site.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the tools into $(VENV) ..." >&2
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.site
