@@ -38,7 +38,6 @@ def steps(*, grace: float, bound: float) -> list[Step]:
     username = data.USERS[0]
     client = {"client_id": data.CLIENTS[0].client_id}
     refresh, orders = "/auth/token/refresh/", "/api/orders/"
-    theft = {"status": 400, "error": "invalid_grant", "reauthenticate": True}
     return [
         Step(title="Without a token the orders stay closed", path=orders, status=401),
         Step(
@@ -82,14 +81,18 @@ def steps(*, grace: float, bound: float) -> list[Step]:
             path=refresh,
             form=client,
             refresh_of="STOLEN",
-            **theft,
+            status=400,
+            error="invalid_grant",
+            reauthenticate=True,
         ),
         Step(
             title="The session's newest refresh token is refused too: the owner logs in anew",
             path=refresh,
             form=client,
             refresh_of="NEXT",
-            **theft,
+            status=400,
+            error="invalid_grant",
+            reauthenticate=True,
         ),
         Step(
             title=f"Its access token is refused, at most {bound:g} s after the theft was found",
