@@ -42,8 +42,9 @@ def main() -> int:
         print(f"Port {port} is taken; choose another one with PORT=...", file=sys.stderr)
         return 1
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    manifest.remove()  # a site that was killed has left its own
     _prepare()
-    manifest.remove()
     try:
         with Processes(_commands(port)) as site:
             return _keep(site, asked)
@@ -75,7 +76,6 @@ def _is_free(port: int) -> bool:
 
 
 def _prepare() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
     database.create_if_missing()
     call_command("migrate", verbosity=0)
