@@ -15,6 +15,5 @@ def line(step: Step, *, base_url: str) -> str:
     if step.access_of:
         parts.append(f'-H "Authorization: Bearer $(member access_token "${step.access_of}")"')
     command = " ".join(parts)
-    if step.keeps:
-        command = f'{step.keeps}=$({command}); echo "${step.keeps}"'
+    command = f'{step.keeps}=$({command}); echo "${step.keeps}"' if step.keeps else f"{command}; echo"
     return f"sleep {step.wait:g}; {command}" if step.wait else command
