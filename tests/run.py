@@ -117,7 +117,7 @@ def _on_postgres(selection: str) -> Step:
     try:
         version = _server_version(url)
     except psycopg.OperationalError as error:
-        return Step(name, None, f"no answer: {str(error).strip().splitlines()[-1]}")
+        return Step(name, None, f"no answer: {str(error).splitlines()[0]}")
     step = _tests(name, selection, url=url)
     return Step(name, step.passed, f"{step.note}, PostgreSQL {version}")
 
