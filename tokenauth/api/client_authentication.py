@@ -1,0 +1,62 @@
+"""Which client asks: HTTP Basic or the body, never both (RFC 6749 2.3)."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from django.http import HttpRequest
+
+from tokenauth.api.parameters import BadRequest, Parameters
+from tokenauth.errors import Refused
+from tokenauth.flows.moment import Moment
+from tokenauth.policy import clients
+from tokenauth.policy.clients import Authenticated
+from tokenauth.revocation.process import MIRROR
+
+_LONGEST_HEADER = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedClient:
+    """The client is not who it says. `by_basic`: the answer carries a challenge (RFC 6749 5.2)."""
+
+    refused: Refused
+    by_basic: bool
+
+
+def authenticated(request: HttpRequest, sent: Parameters) -> Authenticated | RefusedClient | Refused:
+    """Authenticate the client of a request. No query once this process knows the clients.
+
+    Raises:
+        BadRequest: No client is named, or by two ways at once.
+    """
+    if (stale := MIRROR.stale()) is not None:
+        return stale
+    basic = _basic(request)
+    if basic is not None and (sent.text("client_secret") is not None or _differs(basic[0], sent)):
+        raise BadRequest
+    client_id, secret = basic or (sent.required("client_id"), sent.text("client_secret"))
+    found = clients.authenticated(client_id, secret, at=Moment().at)
+    return RefusedClient(found, basic is not None) if isinstance(found, Refused) else found
+
+
+def _differs(client_id: str, sent: Parameters) -> bool:
+    in_body = sent.text("client_id")
+    return in_body is not None and in_body != client_id
+
+
+def _basic(request: HttpRequest) -> tuple[str, str] | None:
+    scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None  # a stale Bearer header travels along with every call: not ours to judge
+    if len(credentials) > _LONGEST_HEADER:
+        raise BadRequest
+    try:
+        decoded = base64.b64decode(credentials.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise BadRequest from None
+    client_id, colon, secret = decoded.partition(":")
+    if not colon:
+        raise BadRequest
+    return unquote_plus(client_id), unquote_plus(secret)

@@ -1,0 +1,32 @@
+"""POST token/introspect/ (RFC 7662)"""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tokenauth.api import parameters
+from tokenauth.api.client_authentication import RefusedClient, authenticated
+from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.errors import Cause, Refused
+from tokenauth.flows.introspect import Active, introspect
+from tokenauth.models.client import Client
+from tokenauth.risk import limits
+
+
+class IntrospectView(TokenEndpoint):
+    """An authenticated resource server asks what a token is worth to it."""
+
+    def post(self, request: Request) -> Response:
+        sent = parameters.read(request._request, json_too=False)
+        caller = authenticated(request._request, sent)
+        if isinstance(caller, RefusedClient):
+            return self.refuse_client(caller)
+        if isinstance(caller, Refused):
+            return self.refuse(caller)
+        if caller.client.kind != Client.Kind.RESOURCE:
+            return self.refuse_client(RefusedClient(Refused(Cause.CLIENT_UNKNOWN), by_basic=True))
+        if (throttled := limits.introspection_by(caller.client.client_id)) is not None:
+            return self.refuse(throttled)
+        outcome = introspect(sent.required("token"), caller=caller.client)
+        if isinstance(outcome, Refused):
+            return self.refuse(outcome)
+        return Response(outcome.members if isinstance(outcome, Active) else {"active": False})

@@ -1,0 +1,68 @@
+"""What anyone may read: keys and metadata, cacheable, with an ETag."""
+
+import hashlib
+import json
+from abc import abstractmethod
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.http import parse_etags, quote_etag
+from rest_framework.request import Request
+
+from tokenauth import conf
+from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.tokens import jwks
+from tokenauth.tokens.keyring import KEYRING
+
+
+class PublicDocument(TokenEndpoint):
+    """A JSON document that depends on nobody."""
+
+    is_private = False
+
+    def get(self, request: Request) -> HttpResponse:
+        body = json.dumps(self.document(), separators=(",", ":"), sort_keys=True).encode()
+        etag = quote_etag(hashlib.sha256(body).hexdigest()[:32])
+        known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+        is_known = etag in known or "*" in known
+        answer = HttpResponse(status=304) if is_known else HttpResponse(body, content_type="application/json")
+        answer["ETag"] = etag
+        answer["Cache-Control"] = f"public, max-age={conf.current().JWKS_MAX_AGE}"
+        return answer
+
+    @abstractmethod
+    def document(self) -> dict[str, Any]:
+        """Return what is served."""
+
+
+class JwksView(PublicDocument):
+    """GET jwks/ and /.well-known/jwks.json (RFC 7517)."""
+
+    def document(self) -> dict[str, Any]:
+        KEYRING.signing()  # made at first need: an empty set would be cached
+        return jwks.public_set(KEYRING.current())
+
+
+class MetadataView(PublicDocument):
+    """GET /.well-known/oauth-authorization-server (RFC 8414)."""
+
+    def document(self) -> dict[str, Any]:
+        methods = ["client_secret_basic", "client_secret_post"]
+        return {
+            "issuer": conf.current().ISSUER,
+            "token_endpoint": _absolute("token"),
+            "revocation_endpoint": _absolute("revoke"),
+            "introspection_endpoint": _absolute("introspect"),
+            "jwks_uri": _absolute("jwks"),
+            "grant_types_supported": ["refresh_token"],
+            "token_endpoint_auth_methods_supported": [*methods, "none"],
+            "revocation_endpoint_auth_methods_supported": [*methods, "none"],
+            "introspection_endpoint_auth_methods_supported": methods,
+        }
+
+
+def _absolute(name: str) -> str:
+    # from the configured issuer: a client's Host header decides nothing
+    scheme, _, rest = conf.current().ISSUER.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}{reverse(f'tokenauth:{name}')}"

@@ -1,0 +1,74 @@
+"""POST token/refresh/ and token/: the same flow, once as our contract, once as RFC 6749 to the letter."""
+
+from typing import ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tokenauth.api import errors, parameters
+from tokenauth.api.address import origin_of
+from tokenauth.api.client_authentication import RefusedClient, authenticated
+from tokenauth.api.parameters import BadRequest, Parameters
+from tokenauth.api.views.answers import token_response
+from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.errors import Cause, Refused
+from tokenauth.flows.asked import Asked
+from tokenauth.flows.rotate import rotate
+from tokenauth.policy.clients import KnownClient
+from tokenauth.risk import limits
+
+GRANT = "refresh_token"
+
+
+class RefreshView(TokenEndpoint):
+    """Exchange a refresh token; JSON or form, `grant_type` may be left out."""
+
+    json_too: ClassVar[bool] = True
+    audience_parameter: ClassVar[str] = "audience"
+
+    def post(self, request: Request) -> Response:
+        sent = parameters.read(
+            request._request, json_too=self.json_too, repeatable=frozenset({self.audience_parameter})
+        )
+        self.check_grant(sent)
+        presented = sent.required("refresh_token")
+        origin = origin_of(request._request)
+        if (throttled := limits.refresh_from(origin.address)) is not None:
+            return self.refuse(throttled)
+        client = authenticated(request._request, sent)
+        if isinstance(client, RefusedClient):
+            return self.refuse_client(client)
+        if isinstance(client, Refused):
+            return self.refuse(client)
+        outcome = rotate(presented, asked=self._asked(request, sent, client.client))
+        return self.refuse(outcome) if isinstance(outcome, Refused) else token_response(outcome.pair)
+
+    def check_grant(self, sent: Parameters) -> None:
+        """Refuse another grant than the one there is."""
+        if sent.text("grant_type") not in (None, GRANT):
+            raise BadRequest(Cause.GRANT_TYPE)
+
+    def refuse(self, refused: Refused) -> Response:
+        return errors.response(refused, reauthenticate=True)
+
+    def _asked(self, request: Request, sent: Parameters, client: KnownClient) -> Asked:
+        return Asked(
+            client=client,
+            device_id=sent.device_id("device_id"),
+            scope=sent.text("scope"),
+            audience=sent.texts(self.audience_parameter),
+            key=parameters.idempotency_key(request._request),
+            origin=origin_of(request._request),
+        )
+
+
+class TokenView(RefreshView):
+    """The token endpoint of RFC 6749: form only, `grant_type=refresh_token`, `resource` repeatable."""
+
+    json_too = False
+    audience_parameter = "resource"
+
+    def check_grant(self, sent: Parameters) -> None:
+        if sent.text("grant_type") is None:
+            raise BadRequest
+        super().check_grant(sent)

@@ -1,0 +1,10 @@
+"""The documents at the root: `path(".well-known/", include("tokenauth.api.wellknown"))`."""
+
+from django.urls import re_path
+
+from tokenauth.api.views.public import JwksView, MetadataView
+
+urlpatterns = [
+    re_path(r"^jwks\.json/?$", JwksView.as_view(), name="tokenauth-jwks"),
+    re_path(r"^oauth-authorization-server/?$", MetadataView.as_view(), name="tokenauth-metadata"),
+]

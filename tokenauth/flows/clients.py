@@ -1,0 +1,72 @@
+"""Clients' secrets and their standing: two secrets may live at a time, each shown once (PROTOCOL 4)."""
+
+import secrets
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from tokenauth.audit import trail
+from tokenauth.models.client import Client, ClientSecret
+from tokenauth.models.event import EventKind
+from tokenauth.models.key import KeyPurpose
+from tokenauth.models.order import Plane
+from tokenauth.policy.clients import PREFIX, digest_of
+from tokenauth.tokens.keyring import KEYRING, database
+
+#: Secrets of one client that live at the same time.
+MOST_LIVE = 2
+
+
+def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None = None) -> str:
+    """Make a secret for a client and return it: it is shown this once and stored nowhere.
+
+    Raises:
+        ValueError: Two secrets live already; retire one first.
+
+    Side effects: event `secret_made`; every process knows the secret within the staleness bound.
+    """
+    alias, now = database(), timezone.now()
+    with transaction.atomic(using=alias):
+        Client.objects.using(alias).select_for_update().get(pk=client.pk)
+        if ClientSecret.objects.using(alias).filter(client=client).live(at=now).count() >= MOST_LIVE:
+            raise ValueError(f"a client has at most {MOST_LIVE} live secrets: retire one first")
+        secret = PREFIX + secrets.token_urlsafe(32)
+        ClientSecret.objects.using(alias).create(
+            client=client,
+            digest=digest_of(secret, KEYRING.active(KeyPurpose.PEPPER).mac),
+            tail=secret[-4:],
+            created_at=now,
+            expires_at=expires_at,
+        )
+        _changed(EventKind.SECRET_MADE, client, actor, now, {"tail": secret[-4:]})
+    return secret
+
+
+def retire_secret(secret: ClientSecret, *, actor: str = "") -> None:
+    """End a secret; what its client holds lives on.
+
+    Side effects: event `secret_retired`; every process refuses it within the staleness bound.
+    """
+    alias, now = database(), timezone.now()
+    with transaction.atomic(using=alias):
+        if ClientSecret.objects.using(alias).filter(pk=secret.pk, revoked_at=None).update(revoked_at=now):
+            _changed(EventKind.SECRET_RETIRED, secret.client, actor, now, {"tail": secret.tail})
+
+
+def enable(client: Client, *, actor: str = "") -> None:
+    """Let a disabled client ask for tokens again; what was revoked stays dead: its epoch stays.
+
+    Side effects: event `client_changed`.
+    """
+    alias, now = database(), timezone.now()
+    with transaction.atomic(using=alias):
+        Client.objects.using(alias).filter(pk=client.pk).update(disabled_at=None)
+        _changed(EventKind.CLIENT_CHANGED, client, actor, now, {"enabled": True})
+
+
+def _changed(kind: EventKind, client: Client, actor: str, at: datetime, data: dict[str, object]) -> None:
+    alias = database()
+    Plane.objects.using(alias).clients_changed()
+    event = trail.entry(kind, at=at, client_id=client.client_id, actor=actor, data=data)
+    trail.save(event, using=alias)

@@ -1,0 +1,67 @@
+"""A client hands a token back (RFC 7009): logout."""
+
+from dataclasses import dataclass
+
+from tokenauth import conf
+from tokenauth.errors import Cause, Refused
+from tokenauth.flows import pair
+from tokenauth.flows.moment import Moment
+from tokenauth.flows.outcomes import Revoked
+from tokenauth.flows.revoke import revoke
+from tokenauth.models import rotation
+from tokenauth.policy.clients import KnownClient
+from tokenauth.revocation.subjects import OfFamily, OfToken
+from tokenauth.tokens import refresh, verify
+from tokenauth.tokens.keyring import KEYRING, database
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToRevoke:
+    """The token is unknown, expired or already dead: to its client the same as revoked."""
+
+
+def hand_back(token: str, *, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+    """End what a presented token stands for: a refresh token its family, an access token itself.
+
+    A refresh token of an old generation ends its family too, without being called theft.
+
+    Args:
+        token: As the client sent it; of either kind, whatever hint came with it.
+        client: The authenticated client.
+    Returns:
+        `Refused(BINDING)` for another client's token, whatever its state: it stays valid.
+    """
+    if token.startswith(refresh.PREFIX):
+        return _refresh_token(token, client)
+    return _access_token(token, client)
+
+
+def _refresh_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+    keys = KEYRING.current()
+    claims = refresh.read(token, keys=keys.refresh, issuer=conf.current().ISSUER)
+    if isinstance(claims, Refused):
+        return NothingToRevoke()
+    facts = rotation.read(claims.family_id, using=database())
+    key = keys.refresh_key(claims.kid)
+    if facts is None or key is None or not claims.is_of(pair.identity_of(facts.family), key):
+        return NothingToRevoke()
+    if facts.family.client_id != client.pk:
+        return Refused(Cause.BINDING, facts.family.id)
+    if facts.family.revoked_at is not None:
+        return NothingToRevoke()
+    return revoke(OfFamily(facts.family.id), cause=Cause.LOGGED_OUT, actor=facts.family.user_key)
+
+
+def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+    claims = verify.access_token(
+        token.encode("utf-8", "replace"),
+        keys=KEYRING.current().access,
+        issuer=conf.current().ISSUER,
+        leeway=conf.current().LEEWAY,
+        now=Moment().at.timestamp(),
+    )
+    if isinstance(claims, Refused):
+        return NothingToRevoke()
+    if claims.client_id != client.client_id:
+        return Refused(Cause.BINDING, claims.sid)
+    return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.sub)

@@ -1,0 +1,238 @@
+"""Revoking: an epoch moves or something ends for good, and the order lies in the same commit (PROTOCOL 2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tokenauth.audit import trail
+from tokenauth.errors import Cause
+from tokenauth.flows import keys
+from tokenauth.flows.outcomes import Revoked
+from tokenauth.models.account import AccountState, Site
+from tokenauth.models.client import Client
+from tokenauth.models.device import Device
+from tokenauth.models.event import EventKind
+from tokenauth.models.family import TokenFamily
+from tokenauth.models.order import OrderKind, Plane
+from tokenauth.observability import log
+from tokenauth.revocation import orders
+from tokenauth.revocation.subjects import (
+    Everything,
+    EverythingBefore,
+    OfClient,
+    OfDevice,
+    OfFamily,
+    OfKey,
+    OfToken,
+    OfUser,
+    Subject,
+)
+from tokenauth.tokens.keyring import database
+
+#: Seconds that `EverythingBefore` lies in the past at least: clocks of other machines may be behind.
+BEFORE_MARGIN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why something is revoked and by whom, for row, order and trail."""
+
+    cause: Cause
+    reason: str
+    actor: str
+    at: datetime
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        # cut so that 512 bytes of JSON hold it in any script
+        return {"reason": self.reason[:60]} if self.reason else None
+
+
+def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause = Cause.REVOKED) -> Revoked:
+    """Revoke a token, session, device, account, client, key, everything, or everything before a moment.
+
+    Args:
+        subject: What to revoke.
+        reason: A human's words, for the trail; the first 60 characters are kept.
+        actor: Who revokes, for the trail.
+        cause: What the log says of refusals that follow.
+    Returns:
+        What is in force once the transaction commits. Revoking twice is harmless.
+    Raises:
+        ValueError: `EverythingBefore` lies less than 60 seconds in the past.
+        LookupError: There is no such client, device or key.
+
+    Joins the caller's transaction, so that a change and its revocation commit together; at most four
+    queries whatever the number of sessions. Every process refuses within the staleness bound of the commit.
+    """
+    why = Why(cause, reason, actor, timezone.now())
+    with transaction.atomic(using=database()):
+        revoked = cast("Callable[[Subject, Why], Revoked]", _BY_SUBJECT[type(subject)])(subject, why)
+    log.note("revoked", subject=type(subject).__name__, cause=cause, actor=actor, order=revoked.order_id)
+    return revoked
+
+
+def revoke_others(*, user_key: str, but_family: UUID, reason: str = "", actor: str = "") -> Revoked:
+    """Revoke an account's sessions but one, which is stamped anew (PROTOCOL 2).
+
+    The kept session's access token is dead at once too; its next refresh succeeds.
+
+    Returns:
+        `families` is 1 where the session could be kept, 0 where it had ended and so ended with the rest.
+    """
+    why = Why(Cause.REVOKED, reason, actor, timezone.now())
+    alias = database()
+    with transaction.atomic(using=alias):
+        epoch = AccountState.objects.using(alias).advance(user_key)
+        own = TokenFamily.objects.using(alias).filter(pk=but_family, user_key=user_key, revoked_at=None)
+        kept = own.filter(ep_user=epoch - 1).update(ep_user=epoch)
+        order = orders.record(
+            OrderKind.USER, key=user_key, floor=epoch, at=why.at, cause=why.cause, actor=actor
+        )
+        _write(
+            EventKind.REVOKED,
+            why,
+            user_key=user_key,
+            family=but_family if kept else None,
+            extra={"kept": kept},
+        )
+    return Revoked(order.pk, epoch, kept)
+
+
+def _token(subject: OfToken, why: Why) -> Revoked:
+    order = orders.record(OrderKind.JTI, key=subject.jti, at=why.at, cause=why.cause, actor=why.actor)
+    _write(EventKind.REVOKED, why, extra={"jti": subject.jti})
+    return Revoked(order.pk)
+
+
+def _family(subject: OfFamily, why: Why) -> Revoked:
+    alias = database()
+    rows = TokenFamily.objects.using(alias).filter(pk=subject.family_id)
+    ended = rows.end(at=why.at, cause=why.cause, actor=why.actor)
+    order = orders.record(
+        OrderKind.FAMILY, key=str(subject.family_id), at=why.at, cause=why.cause, actor=why.actor
+    )
+    if ended:
+        facts = rows.values(
+            "user_key", "device_id", "generation", "branches", public_id=F("client__client_id")
+        ).get()
+        _write(
+            EventKind.ENDED,
+            why,
+            family=subject.family_id,
+            user_key=facts["user_key"],
+            client_id=facts["public_id"],
+            device=facts["device_id"],
+            generation=facts["generation"],
+            branch=facts["branches"] - 1,
+        )
+    return Revoked(order.pk, families=ended)
+
+
+def _device(subject: OfDevice, why: Why) -> Revoked:
+    devices = Device.objects.using(database())
+    device = devices.filter(pk=subject.device_id).first()
+    if device is None:
+        raise LookupError("no such device")
+    epoch = devices.lose(device, at=why.at) if subject.lost else devices.advance(device)
+    order = orders.record(
+        OrderKind.DEVICE, key=str(device.pk), floor=epoch, at=why.at, cause=why.cause, actor=why.actor
+    )
+    kind = EventKind.DEVICE_LOST if subject.lost else EventKind.REVOKED
+    _write(kind, why, user_key=device.user_key, device=device.pk)
+    return Revoked(order.pk, epoch)
+
+
+def _user(subject: OfUser, why: Why) -> Revoked:
+    epoch = AccountState.objects.using(database()).advance(subject.user_key)
+    order = orders.record(
+        OrderKind.USER, key=subject.user_key, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
+    )
+    _write(EventKind.REVOKED, why, user_key=subject.user_key)
+    return Revoked(order.pk, epoch)
+
+
+def _client(subject: OfClient, why: Why) -> Revoked:
+    alias = database()
+    clients = Client.objects.using(alias)
+    client = clients.filter(client_id=subject.client_id).first()
+    if client is None:
+        raise LookupError("no such client")
+    epoch = clients.advance(client)
+    if subject.disable:
+        clients.filter(pk=client.pk).update(disabled_at=why.at)
+        Plane.objects.using(alias).clients_changed()
+    order = orders.record(
+        OrderKind.CLIENT, key=subject.client_id, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
+    )
+    _write(EventKind.REVOKED, why, client_id=subject.client_id, extra={"disabled": subject.disable})
+    return Revoked(order.pk, epoch)
+
+
+def _key(subject: OfKey, why: Why) -> Revoked:
+    if keys.kill(subject.kid, at=why.at, actor=why.actor) is None:
+        raise LookupError("no such key")
+    order = orders.record(OrderKind.KID, key=subject.kid, at=why.at, cause=why.cause, actor=why.actor)
+    return Revoked(order.pk)
+
+
+def _everything(subject: Everything, why: Why) -> Revoked:
+    epoch = Site.objects.using(database()).advance()
+    order = orders.record(OrderKind.SITE, floor=epoch, at=why.at, cause=why.cause, actor=why.actor)
+    _write(EventKind.REVOKED, why, extra={"everything": True})
+    return Revoked(order.pk, epoch)
+
+
+def _everything_before(subject: EverythingBefore, why: Why) -> Revoked:
+    if subject.moment > why.at - timedelta(seconds=BEFORE_MARGIN):
+        raise ValueError(f"the moment must lie at least {BEFORE_MARGIN} seconds in the past")
+    second = Site.objects.using(database()).refuse_issued_before(int(subject.moment.timestamp()))
+    order = orders.record(OrderKind.BEFORE, floor=second, at=why.at, cause=why.cause, actor=why.actor)
+    _write(EventKind.REVOKED, why, extra={"before": second})
+    return Revoked(order.pk, second)
+
+
+_BY_SUBJECT: dict[type[Subject], Callable[[Any, Why], Revoked]] = {
+    OfToken: _token,
+    OfFamily: _family,
+    OfDevice: _device,
+    OfUser: _user,
+    OfClient: _client,
+    OfKey: _key,
+    Everything: _everything,
+    EverythingBefore: _everything_before,
+}
+
+
+def _write(
+    kind: EventKind,
+    why: Why,
+    *,
+    family: UUID | None = None,
+    user_key: str = "",
+    client_id: str = "",
+    device: UUID | None = None,
+    generation: int | None = None,
+    branch: int | None = None,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    event = trail.entry(
+        kind,
+        at=why.at,
+        family=family,
+        user_key=user_key,
+        client_id=client_id,
+        device=device,
+        generation=generation,
+        branch=branch,
+        cause=why.cause,
+        actor=why.actor,
+        data={**(extra or {}), **(why.data or {})} or None,
+    )
+    trail.save(event, using=database())

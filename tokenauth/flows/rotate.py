@@ -1,0 +1,250 @@
+"""The exchange of a refresh token for its family's next generation (PROTOCOL 1, RFC 9700 4.14.2)."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+
+from django.db import DatabaseError
+
+from tokenauth import conf
+from tokenauth.audit import trail
+from tokenauth.errors import Cause, Refused, UnknownPolicy
+from tokenauth.flows import pair, standing, verdict
+from tokenauth.flows.asked import Asked
+from tokenauth.flows.moment import Moment
+from tokenauth.flows.outcomes import Repeated, Rotated, Sibling
+from tokenauth.flows.pair import Granted
+from tokenauth.models import isolation, rotation
+from tokenauth.models.event import EventKind
+from tokenauth.models.family import TokenFamily
+from tokenauth.models.rotation import Facts, Write
+from tokenauth.observability import log
+from tokenauth.policy import builtin, decisions, grant
+from tokenauth.policy.builtin import Policy
+from tokenauth.policy.decisions import Advance, Branch, Position, Presented, Refuse, Repeat, Theft
+from tokenauth.revocation import orders
+from tokenauth.revocation.mirror import Kind
+from tokenauth.revocation.process import MIRROR
+from tokenauth.tokens import refresh
+from tokenauth.tokens.keyring import KEYRING, database
+from tokenauth.tokens.refresh import RefreshClaims
+
+Outcome = Rotated | Repeated | Sibling | Refused
+
+#: Times that a family is locked and read again because it moved since.
+ATTEMPTS = 3
+
+
+def rotate(presented: str, *, asked: Asked) -> Outcome:
+    """Exchange a refresh token for its family's next generation and a fresh access token.
+
+    What a repeated or old token means is decided by `policy.decisions.on_refresh`; theft ends the
+    family. A refusal is a value: nothing is raised after a write.
+
+    Args:
+        presented: The refresh token as the client sent it.
+        asked: The authenticated client, device, Idempotency-Key, and the narrower scope or audience.
+    Returns:
+        What happened, with the pair to hand out or the cause for the log.
+
+    No query before the signature holds; then two statements on PostgreSQL, the order of an early
+    refresh included.
+    """
+    outcome = _rotated(presented, asked)
+    if isinstance(outcome, Refused):
+        log.note(
+            "refresh_refused",
+            level=logging.WARNING if outcome.cause in _ALARMING else logging.INFO,
+            cause=outcome.cause,
+            family=outcome.family_id,
+            client=asked.client.client_id,
+            address=asked.origin.address,
+        )
+    return outcome
+
+
+_ALARMING = frozenset({Cause.REUSE, Cause.BINDING, Cause.PROOF, Cause.JTI})
+
+
+def _rotated(presented: str, asked: Asked) -> Outcome:
+    claims = refresh.read(presented, keys=KEYRING.current().refresh, issuer=conf.current().ISSUER)
+    if isinstance(claims, Refused):
+        return claims
+    if (stale := MIRROR.stale()) is not None:
+        return stale
+    if MIRROR.floors().has_ended(Kind.KID, claims.kid):
+        return Refused(Cause.SIGNATURE, claims.family_id)
+
+    moment = Moment()  # before the first SELECT: PROTOCOL 1, "one clock per flow"
+    try:
+        outcome = _attempt(claims, asked, moment)
+        for _ in range(ATTEMPTS):
+            if outcome is not None:
+                break
+            time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - jitter
+            outcome = _attempt_locked(claims, asked, moment)
+    except DatabaseError as failure:
+        # the write may have committed: the client's retry finds out (lines 2 to 5)
+        log.note(
+            "database_failed", level=logging.ERROR, error=type(failure).__name__, family=claims.family_id
+        )
+        return Refused(Cause.BUSY, claims.family_id, retry_after=1)
+
+    if outcome is None:  # it moved each time since we read it
+        return Refused(Cause.BUSY, claims.family_id, retry_after=1)
+    if moment.is_too_long_ago():
+        return Refused(Cause.LATE, claims.family_id, retry_after=1)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the caller gets, provided that `write` still meets the row that was judged."""
+
+    outcome: Outcome
+    write: Write | None = None
+
+
+def _attempt(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | None:
+    """Read, judge, write. None: the family moved between the two statements."""
+    try:
+        facts = rotation.read(claims.family_id, using=database())
+        if facts is None:
+            return Refused(Cause.UNKNOWN_FAMILY, claims.family_id)
+        judged = _judged(facts, claims, asked, moment)
+        return judged.outcome if _written(facts, judged.write) else None
+    except DatabaseError as failure:
+        if isolation.is_transient(failure):
+            return None
+        raise
+
+
+def _written(facts: Facts, write: Write | None) -> bool:
+    if write is None:
+        return True
+    if not rotation.swap(facts.family, write, using=database()):
+        return False
+    if write.order is not None:
+        orders.number_after_commit()
+    return True
+
+
+def _attempt_locked(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | None:
+    """The slow branch: lock the family, read it in a later statement, decide again."""
+    try:
+        with isolation.short_locks(using=database()):
+            rotation.lock(claims.family_id, using=database())
+            return _attempt(claims, asked, moment)
+    except DatabaseError as failure:
+        if isolation.is_transient(failure):
+            return None
+        raise
+
+
+def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -> Judgement:
+    """Everything that decides, in the order of PROTOCOL 1. The tokens are made before the write, so
+    that nothing can fail after it."""
+    family = facts.family
+    key = KEYRING.current().refresh_key(claims.kid)
+    if key is None or not claims.is_of(pair.identity_of(family), key):
+        return _refused(Cause.JTI, family)
+    if (cause := standing.why_dead(facts, MIRROR.floors(), moment)) is not None:
+        return _refused(cause, family)
+    if standing.account_is_gone(facts):
+        return _ended(EventKind.ENDED, Cause.ACCOUNT_GONE, facts, asked, moment)
+    policy = _policy_of(family)
+    return _unbound(facts, asked, policy, moment) or _positioned(facts, claims, asked, policy, moment)
+
+
+def _unbound(facts: Facts, asked: Asked, policy: Policy, moment: Moment) -> Judgement | None:
+    """Binding to client, transport, proof key and device."""
+    family = facts.family
+    if family.client_id != asked.client.pk or family.transport != asked.transport:
+        trail.save(verdict.shown_by_another(facts, asked, moment), using=database())
+        return _refused(Cause.BINDING, family)
+    if family.jkt or policy.proof == "required":
+        return _refused(Cause.PROOF, family)
+    if asked.device_id is None and policy.device == "required":
+        return _refused(Cause.BINDING, family)
+    if not standing.is_own_device(family, facts.device_installation, asked.device_id):
+        return _ended(EventKind.ENDED, Cause.BINDING, facts, asked, moment)
+    return None
+
+
+def _positioned(
+    facts: Facts, claims: RefreshClaims, asked: Asked, policy: Policy, moment: Moment
+) -> Judgement:
+    """POSITION kills whatever else is wrong with the request; only then are its own terms looked at."""
+    family = facts.family
+    presented = Presented(
+        generation=claims.generation,
+        branch=claims.branch,
+        expired=moment.second >= claims.exp,
+        attempt=verdict.attempt_digest(family, asked.key),
+    )
+    decided = decisions.on_refresh(_position(family), presented, policy, at=moment.at)
+    match decided:
+        case Theft():
+            return _ended(EventKind.REUSE, Cause.REUSE, facts, asked, moment)
+        case Refuse(cause):
+            return _refused(cause, family)
+    scope = grant.scope_within(asked.scope, family.scope.split())
+    audience = grant.audience_within(asked.audience, family.audience.split())
+    if isinstance(scope, Refused):
+        return _refused(scope.cause, family)
+    if isinstance(audience, Refused):
+        return _refused(audience.cause, family)
+    return _answered(decided, facts, asked, policy, moment, Granted(scope, audience))
+
+
+def _answered(
+    decided: Advance | Repeat | Branch,
+    facts: Facts,
+    asked: Asked,
+    policy: Policy,
+    moment: Moment,
+    granted: Granted,
+) -> Judgement:
+    if isinstance(decided, Repeat):
+        answer = verdict.newest_answer(facts, policy, moment, granted)
+        write = verdict.overlap(facts, moment) if decided.marks_overlap else None
+        return Judgement(Repeated(pair.of(facts.family, facts.client_id, answer)), write)
+    answer = verdict.next_answer(decided, facts, policy, moment, granted)
+    made = pair.of(facts.family, facts.client_id, answer)
+    if isinstance(decided, Branch):
+        return Judgement(Sibling(made), verdict.branch(decided, facts, answer, asked, moment))
+    if decided.adopted:
+        log.note("database_behind", level=logging.ERROR, family=facts.family.id)
+    write = verdict.advance(decided, facts, answer, policy, asked, moment)
+    return Judgement(Rotated(made, adopted=decided.adopted), write)
+
+
+def _ended(kind: EventKind, cause: Cause, facts: Facts, asked: Asked, moment: Moment) -> Judgement:
+    return Judgement(Refused(cause, facts.family.id), verdict.end(kind, cause, facts, asked.origin, moment))
+
+
+def _refused(cause: Cause, family: TokenFamily) -> Judgement:
+    return Judgement(Refused(cause, family.id))
+
+
+def _position(family: TokenFamily) -> Position:
+    return Position(
+        generation=family.generation,
+        branches=family.branches,
+        won=family.won,
+        rotated_at=family.rotated_at,
+        attempt=None if family.attempt is None else bytes(family.attempt),
+        overlap_run=family.overlap_run,
+        overlapped=family.overlapped,
+        exact=family.exact,
+        can_repeat=verdict.can_repeat(family, MIRROR.floors()),
+    )
+
+
+def _policy_of(family: TokenFamily) -> Policy:
+    try:
+        return builtin.named(family.policy)
+    except UnknownPolicy:  # the site dropped it while families live
+        log.note("unknown_policy", level=logging.ERROR, policy=family.policy, family=family.id)
+        return builtin.named("")

@@ -1,0 +1,122 @@
+"""What a user does with his own sessions and devices (PROTOCOL 5)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tokenauth.errors import Cause, Refused
+from tokenauth.flows.revoke import revoke, revoke_others
+from tokenauth.models import users
+from tokenauth.models.account import AccountState, Site
+from tokenauth.models.device import Device
+from tokenauth.models.family import TokenFamily
+from tokenauth.policy.builtin import Policy
+from tokenauth.revocation.subjects import OfDevice, OfFamily, OfUser
+from tokenauth.risk import hashing, limits
+from tokenauth.tokens.claims import AccessClaims
+from tokenauth.tokens.keyring import database
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """So many of the user's sessions were standing and ended."""
+
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who acts on his own sessions: the token he came with, and the password where he sent one."""
+
+    user: AbstractBaseUser
+    claims: AccessClaims
+    #: Of the policy of the client he uses.
+    policy: Policy
+    #: Parsed network address, for the limit on passwords.
+    address: str | None = None
+    password: str | None = None
+
+    @property
+    def user_key(self) -> str:
+        return self.claims.sub
+
+
+def standing(user_key: str) -> QuerySet[TokenFamily]:
+    """Return the account's sessions that are alive, newest first. Two queries before the list's own."""
+    alias = database()
+    return (
+        TokenFamily.objects.using(alias)
+        .of_user(user_key)
+        .standing(
+            account_epoch=AccountState.objects.using(alias).epoch_of(user_key),
+            site=Site.objects.using(alias).now(),
+            at=timezone.now(),
+        )
+        .select_related("client", "device")
+    )
+
+
+def end_one(family_id: UUID, *, owner: Owner) -> Ended | Refused:
+    """End one of the user's own sessions; another than the one he uses needs a recent login.
+
+    Returns:
+        `Refused(NOT_OWN)` for another's and for none alike.
+    """
+    own = TokenFamily.objects.using(database()).filter(pk=family_id, user_key=owner.user_key)
+    if not own.exists():
+        return Refused(Cause.NOT_OWN)
+    if family_id != owner.claims.sid and (refused := _not_recent(owner)) is not None:
+        return refused
+    ended = revoke(OfFamily(family_id), cause=Cause.LOGGED_OUT, actor=owner.user_key)
+    return Ended(ended.families)
+
+
+def end_others(*, owner: Owner) -> Ended | Refused:
+    """End all of the user's sessions but the one he uses."""
+    if (refused := _not_recent(owner)) is not None:
+        return refused
+    others = standing(owner.user_key).exclude(pk=owner.claims.sid).count()
+    revoke_others(user_key=owner.user_key, but_family=owner.claims.sid, actor=owner.user_key)
+    return Ended(others)
+
+
+def end_all(*, owner: Owner) -> Ended | Refused:
+    """End all of the user's sessions, the one he uses too."""
+    if (refused := _not_recent(owner)) is not None:
+        return refused
+    sessions = standing(owner.user_key).count()
+    revoke(OfUser(owner.user_key), cause=Cause.LOGGED_OUT, actor=owner.user_key)
+    return Ended(sessions)
+
+
+def lose_device(device_id: UUID, *, owner: Owner) -> Ended | Refused:
+    """Write one of the user's own devices off for good and end its sessions."""
+    own = Device.objects.using(database()).of_user(owner.user_key).filter(pk=device_id)
+    if not own.exists():
+        return Refused(Cause.NOT_OWN)
+    if (refused := _not_recent(owner)) is not None:
+        return refused
+    sessions = standing(owner.user_key).filter(device_id=device_id).count()
+    revoke(OfDevice(device_id, lost=True), actor=owner.user_key)
+    return Ended(sessions)
+
+
+def _not_recent(owner: Owner) -> Refused | None:
+    """Refuse unless the login is recent or the password came with the call (RFC 9470, ASVS 7.5.2)."""
+    if timezone.now().timestamp() - owner.claims.auth_time <= owner.policy.sensitive_max_age:
+        return None
+    if owner.password is None:
+        return Refused(Cause.OLD_LOGIN)
+    account = owner.user.get_username()
+    if (throttled := limits.login(account=account, address=owner.address)) is not None:
+        return throttled
+    with hashing.slot() as got_one:
+        if not got_one:
+            return Refused(Cause.OVERLOADED, retry_after=1)
+        known = users.stored(owner.user_key)
+        return (
+            None if known is not None and known.check_password(owner.password) else Refused(Cause.OLD_LOGIN)
+        )

@@ -1,0 +1,81 @@
+"""Whether a family is alive: its own row, the epochs above it, and its account (PROTOCOL 1, 2)."""
+
+from django.conf import settings as django_settings
+from django.contrib.auth import load_backend
+from django.contrib.auth.backends import ModelBackend
+
+from tokenauth.errors import Cause
+from tokenauth.flows.moment import Moment
+from tokenauth.models import users
+from tokenauth.models.family import TokenFamily
+from tokenauth.models.rotation import Facts
+from tokenauth.revocation.mirror import Floors, Kind
+
+
+def why_dead(facts: Facts, floors: Floors, moment: Moment) -> Cause | None:
+    """Judge a family by what one SELECT read and by the orders this process knows.
+
+    A floor above the database's own epoch means that the database went back: the floor counts.
+
+    Returns:
+        The cause for which nothing of it is accepted any more; None while it lives.
+    """
+    family = facts.family
+    if family.revoked_at is not None:
+        return _known(family.cause)
+    if facts.client_disabled_at is not None:
+        return Cause.CLIENT_DISABLED
+    if (cause := _below_an_epoch(facts, floors)) is not None:
+        return cause
+    if floors.has_ended(Kind.FAMILY, str(family.id)):
+        return Cause.ENDED
+    if moment.at >= family.absolute_expires_at:
+        return Cause.ABSOLUTE
+    if moment.at >= family.refresh_expires_at:
+        return Cause.DEVICE_OFFLINE
+    return None
+
+
+def account_is_gone(facts: Facts) -> bool:
+    """Ask the backend that logged the user in whether he may go on.
+
+    No query where that is Django's own `ModelBackend.get_user` and the user lies in this database;
+    else the backend's own queries.
+    """
+    family = facts.family
+    if family.backend not in django_settings.AUTHENTICATION_BACKENDS:
+        return True
+    backend = load_backend(family.backend)
+    asks_only_the_row = getattr(type(backend), "get_user", None) is ModelBackend.get_user
+    if asks_only_the_row and users.database() == family._state.db:
+        return facts.user is None or not backend.user_can_authenticate(facts.user)
+    pk = users.pk_of(family.user_key)
+    return pk is None or backend.get_user(pk) is None
+
+
+def _below_an_epoch(facts: Facts, floors: Floors) -> Cause | None:
+    family = facts.family
+    site = max(facts.site_epoch, floors.floor(Kind.SITE))
+    client = max(facts.client_epoch, floors.floor(Kind.CLIENT, facts.client_id))
+    device = max(facts.device_epoch, floors.floor(Kind.DEVICE, str(family.device_id)))
+    account = max(facts.account_epoch, floors.floor(Kind.USER, family.user_key))
+    if family.ep_user < account:
+        return Cause.ACCOUNT_CHANGED
+    if family.ep_site < site or family.ep_client < client or family.ep_device < device:
+        return Cause.REVOKED
+    issued_before = max(facts.issued_before or 0, floors.floor(Kind.BEFORE))
+    return Cause.REVOKED if family.created_at.timestamp() < issued_before else None
+
+
+def _known(stored: str) -> Cause:
+    try:
+        return Cause(stored)
+    except ValueError:
+        return Cause.ENDED  # a site's own reason
+
+
+def is_own_device(family: TokenFamily, installation: str | None, sent: str | None) -> bool:
+    """Whether the device id that was sent, if any, is the family's."""
+    return (
+        sent is None or sent == str(family.device_id) or (installation is not None and sent == installation)
+    )

@@ -1,0 +1,25 @@
+"""What is stored. One row a family, nothing in it that could be presented."""
+
+from tokenauth.models.account import AccountState, Site
+from tokenauth.models.client import Client, ClientSecret
+from tokenauth.models.device import Device
+from tokenauth.models.event import EventDetail, TokenEvent
+from tokenauth.models.family import TokenFamily
+from tokenauth.models.key import KeyRecord
+from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.models.task import TaskRun
+
+__all__ = [
+    "AccountState",
+    "Client",
+    "ClientSecret",
+    "Device",
+    "EventDetail",
+    "KeyRecord",
+    "Plane",
+    "RevocationOrder",
+    "Site",
+    "TaskRun",
+    "TokenEvent",
+    "TokenFamily",
+]

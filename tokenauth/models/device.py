@@ -1,0 +1,77 @@
+"""Installations of a client that a user uses."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from tokenauth.models.client import Client
+from tokenauth.models.ids import new_id
+
+
+def _as_public_id(sent: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(sent)
+    except ValueError:
+        return None
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def of_user(self, user_key: str) -> Self:
+        """The user's own devices."""
+        return self.filter(user_key=user_key)
+
+    def known_as(self, sent: str, *, user_key: str, client: Client) -> Self:
+        """The user's device of that public id or installation; lost ones are never found."""
+        by_id = Q(installation=sent)
+        if public_id := _as_public_id(sent):
+            by_id |= Q(pk=public_id)
+        return self.filter(by_id, user_key=user_key, client=client, lost_at=None)
+
+    def lose(self, device: "Device", *, at: datetime) -> int:
+        """Write the device off for good and return its new epoch; the row stays locked until commit."""
+        self.filter(pk=device.pk).update(epoch=F("epoch") + 1, lost_at=at, installation=None)
+        return self.values_list("epoch", flat=True).get(pk=device.pk)
+
+    def advance(self, device: "Device") -> int:
+        """Move the device's epoch by one and return it; the row stays locked until commit."""
+        self.filter(pk=device.pk).update(epoch=F("epoch") + 1)
+        return self.values_list("epoch", flat=True).get(pk=device.pk)
+
+    def raise_to(self, device: "Device", floor: int) -> int:
+        """Raise the epoch to a floor that is known from an order (the database went back)."""
+        self.filter(pk=device.pk, epoch__lt=floor).update(epoch=floor)
+        return self.values_list("epoch", flat=True).get(pk=device.pk)
+
+
+class Device(models.Model):
+    """One installation. `id` is public; `installation` is what the client calls itself."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user_key = models.CharField(max_length=255)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="devices")
+    installation = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULL is unique
+    name = models.CharField(max_length=100, blank=True)
+    platform = models.CharField(max_length=50, blank=True)
+    lost_at = models.DateTimeField(null=True, blank=True)
+    epoch = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField()
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["user_key", "created_at"], name="tokenauth_device_user")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user_key", "client", "installation"], name="tokenauth_device_installation"
+            ),
+            models.CheckConstraint(condition=Q(epoch__gte=0), name="tokenauth_device_epoch"),
+            models.CheckConstraint(
+                condition=Q(lost_at=None) | Q(installation=None), name="tokenauth_device_lost_is_final"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)

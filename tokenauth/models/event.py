@@ -1,0 +1,85 @@
+"""The trail: what happened, each row under a MAC (PROTOCOL 6)."""
+
+from typing import Self
+from uuid import UUID
+
+from django.db import models
+
+
+class EventKind(models.IntegerChoices):
+    """REFERENCE T6. The numbers are stored and sealed: never reuse one."""
+
+    ISSUED = 1
+    ROTATED = 2
+    REPEATED = 3
+    LATE_REPEAT = 4
+    REUSE = 5
+    DATABASE_BEHIND = 6
+    KEPT = 7
+    ENDED = 8
+    REVOKED = 9
+    BINDING_REFUSED = 10
+    PROOF_REFUSED = 11
+    KEY_MADE = 12
+    KEY_PROMOTED = 13
+    KEY_RETIRED = 14
+    KEY_KILLED = 15
+    CLIENT_CHANGED = 16
+    SECRET_MADE = 17
+    SECRET_RETIRED = 18
+    DEVICE_LOST = 19
+
+
+class TokenEventQuerySet(models.QuerySet["TokenEvent"]):
+    def of_family(self, family_id: UUID) -> Self:
+        """One family's lineage, oldest first."""
+        return self.filter(family=family_id).order_by("id")
+
+    def of_user(self, user_key: str) -> Self:
+        """Everything that concerns one account, oldest first."""
+        return self.filter(user_key=user_key).order_by("id")
+
+
+class TokenEvent(models.Model):
+    """One line of the trail. No foreign key: it outlives whom and what it names."""
+
+    at = models.DateTimeField()
+    kind = models.SmallIntegerField(choices=EventKind)
+    family = models.UUIDField(null=True)
+    user_key = models.CharField(max_length=255, blank=True)
+    client_id = models.CharField(max_length=100, blank=True)
+    device = models.UUIDField(null=True)
+    generation = models.IntegerField(null=True)
+    branch = models.SmallIntegerField(null=True)
+    cause = models.CharField(max_length=32, blank=True)
+    actor = models.CharField(max_length=255, blank=True)
+    #: At most 512 bytes, ASCII JSON.
+    data = models.JSONField(null=True)
+    detail_hash = models.BinaryField(max_length=32, null=True)
+    mac = models.BinaryField(max_length=32)
+
+    objects = TokenEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["family", "id"], name="tokenauth_event_family"),
+            models.Index(fields=["user_key", "id"], name="tokenauth_event_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class EventDetail(models.Model):
+    """The personal part of an event, erasable: the event keeps only a keyed digest of it."""
+
+    event = models.OneToOneField(
+        TokenEvent, on_delete=models.CASCADE, primary_key=True, related_name="detail"
+    )
+    salt = models.BinaryField(max_length=16)
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=256, blank=True)
+    name = models.CharField(max_length=255, blank=True)
+
+    def __str__(self) -> str:
+        return f"detail of event {self.event_id}"

@@ -1,0 +1,97 @@
+"""Durable revocations and the counter that numbers them (PROTOCOL 3)."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class OrderKind(models.IntegerChoices):
+    """REFERENCE T5. The numbers are on the wire and in rows: never reuse one."""
+
+    SITE = 1
+    BEFORE = 2
+    CLIENT = 3
+    DEVICE = 4
+    USER = 5
+    FAMILY = 6
+    JTI = 7
+    KID = 8
+    GENERATION = 9
+
+
+class RevocationOrderQuerySet(models.QuerySet["RevocationOrder"]):
+    def unnumbered(self) -> Self:
+        """Committed orders that nobody has numbered yet, oldest first."""
+        return self.filter(number=None).order_by("id")
+
+    def after(self, number: int) -> Self:
+        """Numbered orders above a number, in order."""
+        return self.filter(number__gt=number).order_by("number")
+
+
+class RevocationOrder(models.Model):
+    """One revocation. No foreign key: it outlives what it revokes."""
+
+    number = models.BigIntegerField(null=True, unique=True)
+    kind = models.SmallIntegerField(choices=OrderKind)
+    key = models.CharField(max_length=255, blank=True)
+    floor = models.BigIntegerField(default=0)
+    until = models.DateTimeField(null=True)
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=32, blank=True)
+    actor = models.CharField(max_length=255, blank=True)
+
+    objects = RevocationOrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(number=None) | Q(number__gte=1), name="tokenauth_order_number"
+            ),
+            models.CheckConstraint(
+                condition=Q(number=None) | Q(until__isnull=False), name="tokenauth_order_numbered_ends"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} order {self.number or '(unnumbered)'}"
+
+
+class PlaneQuerySet(models.QuerySet["Plane"]):
+    def ensure(self) -> None:
+        """Make the one row where it is absent."""
+        self.bulk_create([Plane(pk=1, plane_id=uuid.uuid4())], ignore_conflicts=True)
+
+    def clients_changed(self) -> None:
+        """Make every process load clients and secrets again."""
+        self.ensure()
+        self.update(clients_version=F("clients_version") + 1)
+
+    def keys_changed(self) -> None:
+        """Make every process load the keyring again."""
+        self.ensure()
+        self.update(keys_version=F("keys_version") + 1)
+
+
+class Plane(models.Model):
+    """The one row every mirror polls."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    #: Another value means another history: mirrors load anew.
+    plane_id = models.UUIDField()
+    #: Number of the newest numbered order.
+    n = models.BigIntegerField(default=0)
+    #: Seconds.
+    longest_access = models.IntegerField(default=300)
+    clients_version = models.BigIntegerField(default=0)
+    keys_version = models.BigIntegerField(default=0)
+
+    objects = PlaneQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="tokenauth_plane_is_one")]
+
+    def __str__(self) -> str:
+        return f"plane at {self.n}"

@@ -1,0 +1,25 @@
+"""The security log: one line an incident, causes told apart, never a token, secret or password."""
+
+import logging
+from uuid import UUID
+
+_LOG = logging.getLogger("tokenauth.security")
+
+Fact = str | int | float | UUID | None
+
+
+def _printable(value: Fact) -> str:
+    # what a stranger sent must not forge a second line
+    return ascii(str(value))[1:-1].replace(" ", "\\x20")[:200]
+
+
+def note(what: str, *, level: int = logging.INFO, **facts: Fact) -> None:
+    """Write a line `what key=value ...` to the logger `tokenauth.security`.
+
+    Args:
+        what: The incident, in the words of REFERENCE T6 and T7.
+        level: Level of the standard library's logging.
+        facts: Identifiers and causes; None is left out.
+    """
+    pairs = " ".join(f"{name}={_printable(value)}" for name, value in facts.items() if value is not None)
+    _LOG.log(level, "%s %s", what, pairs, extra={"tokenauth": {"what": what, **facts}})

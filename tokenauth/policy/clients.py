@@ -1,0 +1,168 @@
+"""The clients and their secrets as this process knows them: no SQL before a signature (PROTOCOL 1)."""
+
+import hmac
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from tokenauth.errors import Cause, Refused
+from tokenauth.models.client import Client, ClientSecret
+from tokenauth.models.key import KeyPurpose
+from tokenauth.models.order import Plane
+from tokenauth.policy import builtin
+from tokenauth.policy.builtin import Policy
+from tokenauth.tokens.keyring import KEYRING, database
+
+PREFIX = "tks_"
+#: Compared with where a client is unknown: the same work, never equal.
+_NOBODYS = b"\x00" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class SecretDigest:
+    """One live secret of a client."""
+
+    pk: int
+    digest: bytes = field(repr=False)
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """A client as the directory holds it."""
+
+    pk: int
+    client_id: str
+    name: str
+    kind: str
+    first_party: bool
+    policy_name: str
+    audiences: tuple[str, ...]
+    scopes: tuple[str, ...]
+    disabled: bool
+    #: Whether it has to authenticate: it once had a secret, or its kind demands one.
+    is_confidential: bool
+    secrets: tuple[SecretDigest, ...] = field(repr=False)
+
+    @property
+    def policy(self) -> Policy:
+        return builtin.named(self.policy_name)
+
+
+class Directory:
+    """All clients, loaded as a whole; loaded again when the plane's `clients_version` moves."""
+
+    def __init__(self) -> None:
+        self._clients: Mapping[str, KnownClient] | None = None
+        self._version = -1
+        self._lock = threading.Lock()
+
+    def find(self, client_id: str) -> KnownClient | None:
+        """Return the client of that id. No query once the directory is loaded."""
+        return self._all().get(client_id)
+
+    def follow(self, version: int) -> None:
+        """Load again at the next need if the plane's version is another than the one loaded at."""
+        if version != self._version:
+            self.forget()
+
+    def forget(self) -> None:
+        """Load again at the next need."""
+        self._clients = None
+
+    def _all(self) -> Mapping[str, KnownClient]:
+        clients = self._clients
+        if clients is None:
+            with self._lock:
+                clients = self._clients = self._load()
+        return clients
+
+    def _load(self) -> Mapping[str, KnownClient]:
+        alias = database()
+        # the version first: what changes while we load is loaded again
+        self._version = Plane.objects.using(alias).values_list("clients_version", flat=True).first() or 0
+        secrets: dict[int, list[ClientSecret]] = {}
+        for secret in ClientSecret.objects.using(alias).order_by("-created_at"):
+            secrets.setdefault(secret.client_id, []).append(secret)
+        return {
+            client.client_id: _known(client, secrets.get(client.pk, []))
+            for client in Client.objects.using(alias)
+        }
+
+
+def _known(client: Client, secrets: list[ClientSecret]) -> KnownClient:
+    now = timezone.now()
+    live = tuple(
+        SecretDigest(secret.pk, bytes(secret.digest), secret.expires_at)
+        for secret in secrets
+        if secret.is_live(now)
+    )
+    return KnownClient(
+        pk=client.pk,
+        client_id=client.client_id,
+        name=client.name,
+        kind=client.kind,
+        first_party=client.first_party,
+        policy_name=client.policy,
+        audiences=tuple(client.audiences),
+        scopes=tuple(client.scopes),
+        disabled=client.disabled_at is not None,
+        # one whose last secret was retired must not become a public client
+        is_confidential=bool(secrets) or client.kind in {Client.Kind.SERVICE, Client.Kind.RESOURCE},
+        secrets=live,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A client that is who it says; `secret` is the one it showed, None for a public client."""
+
+    client: KnownClient
+    secret: SecretDigest | None = None
+
+
+def authenticated(client_id: str, secret: str | None, *, at: datetime) -> Authenticated | Refused:
+    """Authenticate a client (RFC 6749 2.3); no query once the directory is loaded.
+
+    An unknown client and a wrong secret get the same answer after the same work.
+
+    Args:
+        client_id: As it was sent.
+        secret: As it was sent; None where none was.
+        at: The flow's one clock.
+    """
+    client = DIRECTORY.find(client_id)
+    shown = _matching(client, secret, at=at) if secret is not None else None
+    if client is None:
+        return Refused(Cause.CLIENT_UNKNOWN)
+    if (secret is not None or client.is_confidential) and shown is None:
+        return Refused(Cause.CLIENT_SECRET)
+    if client.disabled:
+        return Refused(Cause.CLIENT_DISABLED)
+    return Authenticated(client, shown)
+
+
+def _matching(client: KnownClient | None, secret: str, *, at: datetime) -> SecretDigest | None:
+    shown = [digest_of(secret, key.mac) for key in KEYRING.all(KeyPurpose.PEPPER)]
+    if client is None or not client.secrets:
+        for digest in shown:
+            hmac.compare_digest(digest, _NOBODYS)
+        return None
+    found = None
+    for stored in client.secrets:
+        for digest in shown:
+            in_time = stored.expires_at is None or at < stored.expires_at
+            if hmac.compare_digest(digest, stored.digest) and in_time:
+                found = stored
+    return found
+
+
+def digest_of(secret: str, mac: Callable[[bytes], bytes]) -> bytes:
+    """Return what is stored of a client secret: one keyed SHA-256, enough for 256 random bits."""
+    return mac(b"client secret 1|" + secret.encode("utf-8", "surrogatepass"))
+
+
+DIRECTORY = Directory()

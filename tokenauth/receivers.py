@@ -1,0 +1,99 @@
+"""Django's signals, translated into flows: an account that changes ends its tokens (PROTOCOL 2)."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_out
+from django.db import connections, models
+from django.db.models.signals import post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from tokenauth import conf
+from tokenauth.errors import Cause
+from tokenauth.flows.revoke import revoke
+from tokenauth.models import users
+from tokenauth.revocation.subjects import OfUser
+
+_CHANGED = "_tokenauth_account_changes"
+
+
+@receiver(pre_save, dispatch_uid="tokenauth.account_changes")
+def account_changes(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
+    """See whether the save is a change that ends tokens. In autocommit the epoch moves first: whoever
+    dies between the two statements has revoked too much, never too little."""
+    if not isinstance(instance, get_user_model()) or kwargs.get("raw") or instance._state.adding:
+        return
+    assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
+    changes = _ends_tokens(instance, kwargs.get("update_fields"), using=kwargs["using"])
+    setattr(instance, _CHANGED, changes)
+    if changes and not connections[kwargs["using"]].in_atomic_block:
+        _end_tokens_of(instance)
+
+
+@receiver(post_save, dispatch_uid="tokenauth.account_changed")
+def account_changed(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
+    """Move the epoch in the transaction of the change."""
+    if isinstance(instance, get_user_model()) and instance.__dict__.pop(_CHANGED, False):
+        _end_tokens_of(instance)
+
+
+@receiver(post_delete, dispatch_uid="tokenauth.account_deleted")
+def account_deleted(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
+    """A user who is gone has no tokens; the order outlives his row."""
+    if isinstance(instance, get_user_model()):
+        _end_tokens_of(instance, cause=Cause.ACCOUNT_GONE)
+
+
+@receiver(user_logged_out, dispatch_uid="tokenauth.logged_out")
+def logged_out(sender: Any, user: Any, **kwargs: Any) -> None:
+    """End the user's tokens with his Django session, where the site asks for it."""
+    if conf.current().END_ON_LOGOUT and isinstance(user, get_user_model()):
+        _end_tokens_of(user, cause=Cause.LOGGED_OUT)
+
+
+def _end_tokens_of(user: models.Model, *, cause: Cause = Cause.ACCOUNT_CHANGED) -> None:
+    revoke(OfUser(users.key_of(user)), cause=cause)
+
+
+def _ends_tokens(user: AbstractBaseUser, update_fields: frozenset[str] | None, *, using: str) -> bool:
+    deciding = _deciding_fields()
+    if update_fields is not None:
+        deciding &= update_fields
+    if not deciding:
+        return False
+    stored = get_user_model()._base_manager.using(using).filter(pk=user.pk).values(*deciding).first()
+    if stored is None:
+        return False
+    changed = {name for name in deciding if stored[name] != getattr(user, name)}
+    if changed == {"password"}:
+        return not _is_no_new_password(user, stored["password"], update_fields)
+    return bool(changed)
+
+
+def _deciding_fields() -> frozenset[str]:
+    active = {"is_active"} if users.is_active_column() else set()
+    return frozenset({"password", *active, *conf.current().TRIGGER_COLUMNS})
+
+
+def _is_no_new_password(user: AbstractBaseUser, stored: str, update_fields: frozenset[str] | None) -> bool:
+    if not is_password_usable(stored) and not is_password_usable(user.password):
+        return True
+    return _is_hasher_upgrade(user, stored, update_fields)
+
+
+def _is_hasher_upgrade(user: AbstractBaseUser, stored: str, update_fields: frozenset[str] | None) -> bool:
+    """A better hash of the same password at login: Django saves just that field, with `_password` None
+    (after `set_password` it is the new password until the save)."""
+    upgrades = update_fields == {"password"} and user.__dict__.get("_password", "") is None
+    return upgrades and _needs_upgrade(stored)
+
+
+def _needs_upgrade(stored: str) -> bool:
+    try:
+        hasher = identify_hasher(stored)
+    except ValueError:
+        return False
+    preferred = get_hasher()
+    return hasher.algorithm != preferred.algorithm or preferred.must_update(stored)

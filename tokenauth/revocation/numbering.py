@@ -1,0 +1,84 @@
+"""Numbers for committed orders: contiguous, in order, by whoever comes first (PROTOCOL 3)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from tokenauth import conf
+from tokenauth.models.order import Plane, RevocationOrder
+
+#: Orders one short transaction numbers.
+BATCH = 500
+#: Seconds an order outlives the last token it can concern.
+_SLACK = 60
+
+
+def number_visible(connection: BaseDatabaseWrapper) -> int:
+    """Number the orders that are committed and have no number.
+
+    Nobody waits: while another process numbers, this one leaves it to that one, which looks once more.
+
+    Returns:
+        How many got their number. Three statements and one for each order, at most 500 orders a batch.
+    """
+    numbered = 0
+    while (batch := _number_batch(connection)) == BATCH:
+        numbered += batch
+    return numbered + batch
+
+
+def _number_batch(connection: BaseDatabaseWrapper) -> int:
+    try:
+        with _transaction(connection):
+            return _numbered_in_transaction(connection)
+    except DatabaseError:
+        # REPEATABLE READ, SQLITE_BUSY: another numberer won; what is left is anybody's next poll
+        return 0
+
+
+def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> int:
+    quote = connection.ops.quote_name
+    plane, orders = quote(Plane._meta.db_table), quote(RevocationOrder._meta.db_table)
+    number, until = quote("number"), quote("until")
+    skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT n, longest_access FROM {plane} WHERE id = 1{skip}")  # noqa: S608
+        held = cursor.fetchone()
+        if held is None:
+            return 0
+        n, longest_access = held
+        # a later statement: at READ COMMITTED it sees what was numbered before we got the lock
+        cursor.execute(f"SELECT id FROM {orders} WHERE {number} IS NULL ORDER BY id LIMIT {BATCH}")  # noqa: S608
+        waiting = [row[0] for row in cursor.fetchall()]
+        if not waiting:
+            return 0
+        end = connection.ops.adapt_datetimefield_value(
+            timezone.now() + timedelta(seconds=longest_access + conf.current().LEEWAY + _SLACK)
+        )
+        cursor.executemany(
+            f"UPDATE {orders} SET {number} = %s, {until} = %s WHERE id = %s",  # noqa: S608
+            [(n + place, end, order) for place, order in enumerate(waiting, start=1)],
+        )
+        cursor.execute(f"UPDATE {plane} SET n = %s WHERE id = 1", [n + len(waiting)])  # noqa: S608
+    return len(waiting)
+
+
+@contextmanager
+def _transaction(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    # a mirror's own connection has no alias, so `atomic` cannot find it
+    if connection.in_atomic_block:
+        yield
+        return
+    connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        connection.set_autocommit(True)

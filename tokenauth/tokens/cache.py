@@ -1,0 +1,41 @@
+"""Verified tokens of this process: by digest, bounded, no bearer token readable in it (PROTOCOL 4)."""
+
+import hashlib
+from collections.abc import Callable
+
+from tokenauth.tokens.claims import AccessClaims
+
+
+class VerifiedTokens:
+    """Two generations of dictionaries: a full young one becomes the old one, the old one goes."""
+
+    def __init__(self, size: Callable[[], int]) -> None:
+        self._half = size
+        self._young: dict[bytes, AccessClaims] = {}
+        self._old: dict[bytes, AccessClaims] = {}
+
+    def get(self, token: bytes) -> AccessClaims | None:
+        """Return what an earlier verification found; the caller checks exp and revocation anew."""
+        digest = hashlib.sha256(token).digest()
+        found = self._young.get(digest)
+        if found is None:
+            found = self._old.get(digest)
+            if found is not None:
+                self._keep(digest, found)
+        return found
+
+    def put(self, token: bytes, claims: AccessClaims) -> None:
+        """Remember a verified token."""
+        self._keep(hashlib.sha256(token).digest(), claims)
+
+    def clear(self) -> None:
+        """Forget everything: a key went."""
+        self._young, self._old = {}, {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def _keep(self, digest: bytes, claims: AccessClaims) -> None:
+        if len(self._young) >= self._half() // 2:
+            self._young, self._old = {}, self._young
+        self._young[digest] = claims
