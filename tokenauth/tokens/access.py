@@ -23,5 +23,7 @@ def token_id(secret: bytes, *, generation: int, branch: int, scope: str, audienc
     Returns:
         16 bytes as base64url (PROTOCOL 1).
     """
-    facts = to_json({"access": 1, "gen": generation, "br": branch, "scope": scope, "aud": audience, "jkt": jkt})
+    facts = to_json(
+        {"access": 1, "gen": generation, "br": branch, "scope": scope, "aud": audience, "jkt": jkt}
+    )
     return to_base64url(hmac.digest(secret, facts, "sha256")[:16])

@@ -125,7 +125,9 @@ class Keyring:
         version = Plane.objects.using(alias).values_list("keys_version", flat=True).first() or 0
         records = KeyRecord.objects.using(alias).usable().order_by("active_slot", "-created_at")
         opened = [(record, secret) for record in records if (secret := _secret_or_none(record)) is not None]
-        access = [(record, access_key(secret)) for record, secret in opened if record.purpose == KeyPurpose.ACCESS]
+        access = [
+            (record, access_key(secret)) for record, secret in opened if record.purpose == KeyPurpose.ACCESS
+        ]
         symmetric: dict[str, list[SymmetricKey]] = {}
         for record, secret in opened:
             if record.purpose != KeyPurpose.ACCESS:

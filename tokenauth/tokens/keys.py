@@ -25,9 +25,12 @@ _HALF_ORDER = (_P256_ORDER // 2).to_bytes(32, "big")
 class VerifyingKey(Protocol):
     """Checks signatures of one algorithm: the key's own, whatever a token says."""
 
-    kid: str
-    #: First segment of every token this key signs.
-    header: bytes
+    @property
+    def kid(self) -> str: ...
+
+    @property
+    def header(self) -> bytes:
+        """First segment of every token this key signs."""
 
     def verifies(self, signature: bytes, signed: bytes) -> bool: ...
 
@@ -174,7 +177,11 @@ def _okp_jwk(public: ed25519.Ed25519PublicKey) -> dict[str, Any]:
 def _rsa_jwk(public: rsa.RSAPublicKey) -> dict[str, Any]:
     numbers = public.public_numbers()
     size = (numbers.n.bit_length() + 7) // 8
-    return {"kty": "RSA", "n": _unsigned(numbers.n, size), "e": _unsigned(numbers.e, 3)}
+    return {
+        "kty": "RSA",
+        "n": _unsigned(numbers.n, size),
+        "e": _unsigned(numbers.e, (numbers.e.bit_length() + 7) // 8),
+    }
 
 
 def new_access_secret(alg: AccessAlg) -> bytes:

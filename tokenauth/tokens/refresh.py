@@ -68,7 +68,9 @@ def token_id(identity: Identity, key: SymmetricKey, *, generation: int, branch: 
     return key.mac(facts)
 
 
-def made(identity: Identity, key: SymmetricKey, *, issuer: str, generation: int, branch: int, iat: int, exp: int) -> str:
+def made(
+    identity: Identity, key: SymmetricKey, *, issuer: str, generation: int, branch: int, iat: int, exp: int
+) -> str:
     """Return the refresh token of one answer; the same arguments make the same bytes.
 
     Args:
