@@ -1,8 +1,18 @@
 """What every test may ask for."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
+
+from tokenauth.api.authentication import CACHE
+from tokenauth.policy.clients import DIRECTORY
+from tokenauth.revocation.process import MIRROR
+from tokenauth.tokens.keyring import KEYRING
 
 
 def pytest_report_header() -> str:
@@ -17,3 +27,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres" in item.keywords:
             item.add_marker(elsewhere)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """No test meets what another left in the process: keys, clients, mirror, verified tokens, counters."""
+    forget_everything()
+    yield
+    forget_everything()
+
+
+def forget_everything() -> None:
+    KEYRING.forget()
+    DIRECTORY.forget()
+    MIRROR.forget()
+    CACHE.clear()
+    caches["default"].clear()
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that stands until a test shifts it."""
+    with time_machine.travel(datetime.now(UTC).replace(microsecond=0), tick=False) as coordinates:
+        yield coordinates

@@ -59,4 +59,5 @@ TOKENAUTH: dict[str, Any] = {
     "ISSUER": "https://issuer.test",
     # every check asks the test's own connection: nothing outlives a test's transaction
     "MIRROR": "each-check",
+    "POLICIES": {"exact": {"base": "mobile", "grace": 0, "repeat": "exact"}},
 }
