@@ -86,7 +86,7 @@ def _is_no_new_password(user: AbstractBaseUser, stored: str, update_fields: froz
 def _is_hasher_upgrade(user: AbstractBaseUser, stored: str, update_fields: frozenset[str] | None) -> bool:
     """A better hash of the same password at login: Django saves just that field, with `_password` None
     (after `set_password` it is the new password until the save)."""
-    upgrades = update_fields == {"password"} and user.__dict__.get("_password", "") is None
+    upgrades = update_fields == frozenset({"password"}) and user.__dict__.get("_password", "") is None
     return upgrades and _needs_upgrade(stored)
 
 

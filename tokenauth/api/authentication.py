@@ -69,7 +69,7 @@ class TokenAuthentication(JWTAuthentication):
 
 
 def _presented(request: Request) -> str | None:
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _, token = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() != "bearer":
         return None
     setattr(request, _SHOWED_ONE, True)

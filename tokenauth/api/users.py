@@ -11,7 +11,7 @@ from tokenauth.api.errors import InvalidToken
 from tokenauth.models import users
 
 
-class TokenUser(SimpleLazyObject):
+class TokenUser(SimpleLazyObject[AbstractBaseUser]):
     """`request.user`: no query until something beyond his primary key is read, then one."""
 
     def __init__(self, user_key: str) -> None:
@@ -30,7 +30,7 @@ class TokenUser(SimpleLazyObject):
     def is_anonymous(self) -> bool:
         return False
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:  # so that `isinstance(request.user, User)` loads nothing
         return get_user_model()
 

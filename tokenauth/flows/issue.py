@@ -175,7 +175,8 @@ def _user_columns() -> dict[str, str]:
 
 def _user_row(user: AbstractBaseUser, name: str) -> models.QuerySet[Any, Any]:
     rows = get_user_model()._base_manager.using(users.database()).filter(pk=user.pk)
-    return rows.values(_user_columns()[name])
+    column: models.QuerySet[Any, Any] = rows.values(_user_columns()[name])
+    return column
 
 
 def _changed(user: AbstractBaseUser, now: StandingNow) -> bool:

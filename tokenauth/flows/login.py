@@ -103,4 +103,4 @@ def _authenticated(credentials: Credentials, seen: Seen, request: HttpRequest) -
 
 def _backend_of(user: AbstractBaseUser) -> str:
     # `authenticate` leaves the path of the backend that knew him on the user
-    return str(user.backend)  # type: ignore[attr-defined]
+    return str(user.backend)

@@ -1,5 +1,7 @@
 """Whether a family is alive: its own row, the epochs above it, and its account (PROTOCOL 1, 2)."""
 
+from typing import TYPE_CHECKING, cast
+
 from django.conf import settings as django_settings
 from django.contrib.auth import load_backend
 from django.contrib.auth.backends import ModelBackend
@@ -10,6 +12,9 @@ from tokenauth.models import users
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
 from tokenauth.revocation.mirror import Floors, Kind
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 def why_dead(facts: Facts, floors: Floors, moment: Moment) -> Cause | None:
@@ -46,11 +51,16 @@ def account_is_gone(facts: Facts) -> bool:
     if family.backend not in django_settings.AUTHENTICATION_BACKENDS:
         return True
     backend = load_backend(family.backend)
-    asks_only_the_row = getattr(type(backend), "get_user", None) is ModelBackend.get_user
-    if asks_only_the_row and users.database() == family._state.db:
-        return facts.user is None or not backend.user_can_authenticate(facts.user)
+    in_this_database = users.database() == family._state.db
+    if in_this_database and isinstance(backend, ModelBackend) and _asks_only_the_row(backend):
+        user = cast("User | None", facts.user)
+        return user is None or not backend.user_can_authenticate(user)
     pk = users.pk_of(family.user_key)
     return pk is None or backend.get_user(pk) is None
+
+
+def _asks_only_the_row(backend: ModelBackend) -> bool:
+    return type(backend).get_user is ModelBackend.get_user
 
 
 def _below_an_epoch(facts: Facts, floors: Floors) -> Cause | None:

@@ -76,7 +76,8 @@ def advance(
 ) -> Write:
     """ROTATED: the position moves on, and early refreshes revoke what came before."""
     family = facts.family
-    kind, data = EventKind.ROTATED, None
+    kind: EventKind = EventKind.ROTATED
+    data: dict[str, object] | None = None
     if verdict.adopted:
         kind, data = EventKind.DATABASE_BEHIND, {"from": family.generation, "to": verdict.generation}
     return Write(

@@ -8,8 +8,9 @@ from django.db import DatabaseError, connections, transaction
 #: Milliseconds that a flow waits for a row another transaction holds.
 LOCK_TIMEOUT = 300
 
-# PostgreSQL: serialization failure, deadlock, lock timeout; MySQL: lock wait timeout, deadlock, record changed
+# PostgreSQL: serialization failure, deadlock, lock not available
 _TRANSIENT_STATES = frozenset({"40001", "40P01", "55P03"})
+# MySQL: lock wait timeout, deadlock, record has changed
 _TRANSIENT_CODES = frozenset({1205, 1213, 1020})
 
 

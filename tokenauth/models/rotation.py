@@ -105,7 +105,8 @@ def _reading(using: str) -> _Reading:
     deciding = users.deciding_columns() if users.database() == using else ()
     tables = list(dict.fromkeys(column.table for column in deciding))
     columns += [column.field.get_col(f"u{tables.index(column.table)}") for column in deciding]
-    sql = f"SELECT {', '.join(_quoted(connection, column) for column in columns)} {_joins(connection, using, tables)}"
+    selected = ", ".join(_quoted(connection, column) for column in columns)
+    sql = f"SELECT {selected} {_joins(connection, using, tables)}"
     converters = [
         (place, (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)))
         for place, column in enumerate(columns)
@@ -132,7 +133,7 @@ def _field(model: type[models.Model], name: str) -> Field:
 
 def _quoted(connection: BaseDatabaseWrapper, column: Col) -> str:
     quote = connection.ops.quote_name
-    return f"{quote(column.alias)}.{quote(column.target.column)}"
+    return f"{quote(column.alias)}.{quote(str(column.target.column))}"
 
 
 def _joins(connection: BaseDatabaseWrapper, using: str, user_tables: list[str]) -> str:
@@ -244,16 +245,14 @@ def _assignments(connection: BaseDatabaseWrapper, changes: dict[str, Any], param
                 sql = sql.replace("%s", parameters.mark(field, value.value))
         else:
             sql = parameters.mark(field, value)
-        parts.append(f"{quote(field.column)} = {sql}")
+        parts.append(f"{quote(str(field.column))} = {sql}")
     return ", ".join(parts)
 
 
 def _where(connection: BaseDatabaseWrapper, seen: TokenFamily, parameters: _Parameters) -> str:
     quote = connection.ops.quote_name
-    guards = [
-        f"{quote(_field(TokenFamily, name).column)} = {parameters.mark(_field(TokenFamily, name), value)}"
-        for name, value in _guards(seen).items()
-    ]
+    guarded = [(_field(TokenFamily, name), value) for name, value in _guards(seen).items()]
+    guards = [f"{quote(str(field.column))} = {parameters.mark(field, value)}" for field, value in guarded]
     return " AND ".join([*guards, f"{quote('revoked_at')} IS NULL"])
 
 
@@ -264,7 +263,7 @@ def _updated(connection: BaseDatabaseWrapper, seen: TokenFamily, write: Write) -
     where = _where(connection, seen, parameters)
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {assignments} WHERE {where}", parameters.values)  # noqa: S608
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _swapped_in_one_statement(connection: BaseDatabaseWrapper, seen: TokenFamily, write: Write) -> bool:
@@ -296,7 +295,7 @@ def _insert(
     for field in row._meta.concrete_fields:
         if isinstance(field, models.AutoField):
             continue
-        names.append(quote(field.column))
+        names.append(quote(str(field.column)))
         if field.primary_key:  # a detail's key is its event's
             values.append(f"{source}.id")
         else:

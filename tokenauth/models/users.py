@@ -78,7 +78,7 @@ def pk_column(table: str) -> str:
     user = get_user_model()
     for model in [user, *user._meta.get_parent_list()]:
         if model._meta.db_table == table and model._meta.pk is not None:
-            return model._meta.pk.column
+            return str(model._meta.pk.column)
     raise LookupError(table)
 
 

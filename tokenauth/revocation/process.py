@@ -36,6 +36,10 @@ class Health:
 class ProcessMirror:
     """The mirror of one process. The request path is the guarantee, the thread an optimisation."""
 
+    _mirror: Mirror
+    _asked_at: float
+    _loaded: bool
+
     def __init__(self) -> None:
         self._start_anew()
         self._abandoned: list[object] = []

@@ -67,14 +67,13 @@ def _statement(connection: BaseDatabaseWrapper) -> str:
     plane, orders = quote(Plane._meta.db_table), quote(RevocationOrder._meta.db_table)
     columns = ", ".join(quote(name) for name in _COLUMNS)
     number, key = quote("number"), quote("id")
+    some = f"SELECT {columns} FROM {orders} WHERE {number}"  # noqa: S608 - only quoted names
+    numbered = f"SELECT * FROM ({some} > %s ORDER BY {number} LIMIT {PAGE}) a"  # noqa: S608
+    waiting = f"SELECT * FROM ({some} IS NULL ORDER BY {key} LIMIT {PAGE}) b"  # noqa: S608
     return (
-        f"SELECT p.plane_id, p.n, p.clients_version, p.keys_version, own.id, {_prefixed(quote)} FROM {plane} p "  # noqa: S608 - only quoted names
-        f"LEFT JOIN {orders} own ON own.{number} = %s "
-        f"LEFT JOIN ("
-        f"SELECT * FROM (SELECT {columns} FROM {orders} WHERE {number} > %s ORDER BY {number} LIMIT {PAGE}) a "
-        f"UNION ALL "
-        f"SELECT * FROM (SELECT {columns} FROM {orders} WHERE {number} IS NULL ORDER BY {key} LIMIT {PAGE}) b"
-        f") o ON 1 = 1 WHERE p.id = 1"
+        f"SELECT p.plane_id, p.n, p.clients_version, p.keys_version, own.id, {_prefixed(quote)} "  # noqa: S608
+        f"FROM {plane} p LEFT JOIN {orders} own ON own.{number} = %s "
+        f"LEFT JOIN ({numbered} UNION ALL {waiting}) o ON 1 = 1 WHERE p.id = 1"
     )
 
 

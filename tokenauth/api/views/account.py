@@ -1,7 +1,8 @@
 """What the account endpoints share: the user's own things, by his own token."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import AbstractBaseUser
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -36,7 +37,7 @@ class AccountEndpoint(PinnedView):
         sent = parameters.read(request._request, json_too=True)
         claims = self.claims(request)
         return Owner(
-            user=request.user,
+            user=cast("AbstractBaseUser", request.user),
             claims=claims,
             policy=_policy_of(claims),
             address=origin_of(request._request).address,

@@ -1,11 +1,10 @@
 """What all token endpoints share: a site's DRF defaults do not change a byte of their answers."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings as django_settings
-from django.http import HttpResponseBase
 from rest_framework import exceptions, status
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -27,23 +26,24 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 class AlwaysJson(BaseContentNegotiation):
     """JSON, whatever Accept says."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> None:
         return None
 
-    def select_renderer(  # type: ignore[override]
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type or "application/json"
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type or "application/json"
 
 
 class PinnedView(APIView):
     """An endpoint of ours: its own parsers, renderer, negotiation and errors."""
 
-    authentication_classes: ClassVar[Sequence[Any]] = ()
-    permission_classes: ClassVar[Sequence[Any]] = (AllowAny,)
-    parser_classes: ClassVar[Sequence[Any]] = ()
-    renderer_classes: ClassVar[Sequence[Any]] = (JSONRenderer,)
-    throttle_classes: ClassVar[Sequence[Any]] = ()
+    authentication_classes: Sequence[Any] = ()
+    permission_classes: Sequence[Any] = (AllowAny,)
+    parser_classes: Sequence[Any] = ()
+    renderer_classes: Sequence[Any] = (JSONRenderer,)
+    throttle_classes: Sequence[Any] = ()
     content_negotiation_class = AlwaysJson
     versioning_class = None
     schema = None
@@ -51,10 +51,10 @@ class PinnedView(APIView):
     is_private = True
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        view = super().as_view(**initkwargs)
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view: Any = super().as_view(**initkwargs)
         # a refusal that wrote something must not be rolled back with the request (PROTOCOL 1)
-        view._non_atomic_requests = set(django_settings.DATABASES)  # type: ignore[attr-defined]
+        view._non_atomic_requests = set(django_settings.DATABASES)
         return view
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
