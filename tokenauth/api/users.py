@@ -11,7 +11,7 @@ from tokenauth.api.errors import InvalidToken
 from tokenauth.models import users
 
 
-class TokenUser(SimpleLazyObject):  # type: ignore[type-arg] - generic for the type checker only
+class TokenUser(SimpleLazyObject):  # type: ignore[type-arg]
     """`request.user`: no query until something beyond his primary key is read, then one."""
 
     def __init__(self, user_key: str) -> None:
