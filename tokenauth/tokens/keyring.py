@@ -1,42 +1,39 @@
 """The keys of this process: opened once, replaced as a whole, made at first need (PROTOCOL 4)."""
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from django.db import IntegrityError, connections, router, transaction
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
-from tokenauth import conf
 from tokenauth.errors import NoUsableKey
-from tokenauth.models.key import SLOT, KeyPurpose, KeyRecord, KeyState
+from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.order import Plane
 from tokenauth.observability import log
-from tokenauth.tokens import envelope
-from tokenauth.tokens.encoding import to_json
-from tokenauth.tokens.keys import (
-    AccessKey,
-    SymmetricKey,
-    access_key,
-    header_segment,
-    new_access_secret,
-    new_symmetric_kid,
-    new_symmetric_secret,
-)
+from tokenauth.tokens import records
+from tokenauth.tokens.keys import AccessKey, Secret, SymmetricKey, access_key, header_segment
+from tokenauth.tokens.records import database
+
+__all__ = ["KEYRING", "Keyring", "Keys", "database"]
 
 REFRESH_TYP = "rt+jwt"
-_WITH_NEXT = frozenset({KeyPurpose.ACCESS, KeyPurpose.REFRESH})
+# the order in which keys of a purpose are served and tried
+_ORDER = {KeyState.ACTIVE: 0, KeyState.NEXT: 1, KeyState.RETIRING: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """What one load of the table opened. Never changed: a reload makes another."""
 
+    #: Verifying keys by the first segment of the tokens they sign: active, next, retiring.
     access: Mapping[bytes, AccessKey] = field(default_factory=dict)
     refresh: Mapping[bytes, SymmetricKey] = field(default_factory=dict)
+    #: By purpose, the one in use first; a purpose without one is absent.
     symmetric: Mapping[str, tuple[SymmetricKey, ...]] = field(default_factory=dict)
     signing: AccessKey | None = None
+    #: The plane's `keys_version` that it was loaded at.
     version: int = -1
 
     def refresh_key(self, kid: str) -> SymmetricKey | None:
@@ -45,38 +42,53 @@ class Keys:
 
 
 class Keyring:
-    """Loads at first need and whenever the plane says that a key changed."""
+    """Loads at first need and whenever the plane says that a key changed.
+
+    What a transaction has written and not yet committed is seen by its own thread alone: a key that is
+    rolled back has signed nothing that anybody else holds.
+    """
 
     def __init__(self) -> None:
-        self._keys: Keys | None = None
-        self._lock = threading.Lock()
-        self._undecided: Callable[[], None] | None = None
+        # what was loaded, and the epoch it was loaded in: another epoch makes it worthless
+        self._epoch = object()
+        self._held: tuple[object, Keys] | None = None
+        self._loading = threading.Lock()
+        self._own = _OwnTransaction()
 
     def current(self) -> Keys:
-        """Return the keys in force; up to two queries at first need, none after."""
-        keys = self._keys
-        if keys is None or (self._undecided is not None and self._was_rolled_back()):
-            with self._lock:
-                keys = self._keys = self._load()
-        return keys
+        """Return the keys in force; two queries at first need, none after."""
+        if self._own.alias is not None and (hooks := self._own.hooks()):
+            return self._own.keys(hooks)
+        held = self._held
+        if held is not None and held[0] is self._epoch:
+            return held[1]
+        return self._loaded()
 
     def forget(self) -> None:
         """Load again at the next need."""
-        self._keys = None
+        self._epoch = object()
+        self._own.loaded = None
 
     def follow(self, version: int) -> None:
         """Load again if the plane's `keys_version` is another than the one loaded at."""
-        if self._keys is not None and self._keys.version != version:
+        loaded = self._own.loaded or self._held
+        if loaded is not None and loaded[1].version != version:
             self.forget()
+
+    def changed(self) -> None:
+        """Say that the current transaction writes keys: all load again once it commits. Three queries."""
+        alias = database()
+        with transaction.atomic(using=alias):
+            Plane.objects.using(alias).keys_changed()
+            self._own.alias = alias
+            transaction.on_commit(_KeysCommitted(self), using=alias, robust=True)
 
     def signing(self) -> AccessKey:
         """Return the key that signs access tokens, made at first need."""
-        keys = self.current()
-        if keys.signing is None:
-            keys = self._with_made(KeyPurpose.ACCESS)
-        if keys.signing is None:
+        key = self.current().signing or self._with_made().signing
+        if key is None:
             raise NoUsableKey("no access key")
-        return keys.signing
+        return key
 
     def active(self, purpose: KeyPurpose) -> SymmetricKey:
         """Return the symmetric key of a purpose that is in use, made at first need."""
@@ -84,163 +96,119 @@ class Keyring:
 
     def all(self, purpose: KeyPurpose) -> tuple[SymmetricKey, ...]:
         """Return the keys of a purpose that still verify, the one in use first."""
-        found = self.current().symmetric.get(purpose)
-        if not found:
-            found = self._with_made(purpose).symmetric.get(purpose)
+        found = self.current().symmetric.get(purpose) or self._with_made().symmetric.get(purpose)
         if not found:
             raise NoUsableKey(f"no {purpose} key")
         return found
 
-    def _with_made(self, purpose: KeyPurpose) -> Keys:
-        alias = database()
-        connection = connections[alias]
+    def after_fork(self) -> None:
+        """Leave a lock that another thread of the parent may have held, and its transaction, alone."""
+        self._loading = threading.Lock()
+        self._own = _OwnTransaction()
+
+    def _loaded(self) -> Keys:
+        with self._loading:
+            epoch, held = self._epoch, self._held
+            if held is not None and held[0] is epoch:
+                return held[1]
+            keys = _load()
+            # of an epoch that ended meanwhile it is served to this caller only
+            self._held = (epoch, keys)
+            return keys
+
+    def _with_made(self) -> Keys:
+        """Make what is missing, of every purpose: later needs then come without a write."""
         try:
-            with transaction.atomic(using=alias):
-                make_missing(purpose, at=timezone.now())
+            with transaction.atomic(using=database()):
+                if records.make_missing(*KeyPurpose, at=timezone.now()):
+                    self.changed()
         except IntegrityError:
             pass  # another process was first: its keys are loaded below
-        with self._lock:
-            self._keys = self._load()
-        if connection.in_atomic_block:
-            self._watch_for_rollback(alias)
-        return self._keys
-
-    def _watch_for_rollback(self, alias: str) -> None:
-        def decided() -> None:
-            self._undecided = None
-
-        self._undecided = decided
-        transaction.on_commit(decided, using=alias)
-
-    def _was_rolled_back(self) -> bool:
-        pending = connections[database()].run_on_commit
-        if any(entry[1] is self._undecided for entry in pending):
-            return False
-        rolled_back = self._undecided is not None
-        self._undecided = None
-        return rolled_back
-
-    def _load(self) -> Keys:
-        alias = database()
-        version = Plane.objects.using(alias).values_list("keys_version", flat=True).first() or 0
-        records = KeyRecord.objects.using(alias).usable().order_by("active_slot", "-created_at")
-        opened = [(record, secret) for record in records if (secret := _secret_or_none(record)) is not None]
-        access = [
-            (record, access_key(secret)) for record, secret in opened if record.purpose == KeyPurpose.ACCESS
-        ]
-        symmetric: dict[str, list[SymmetricKey]] = {}
-        for record, secret in opened:
-            if record.purpose != KeyPurpose.ACCESS:
-                symmetric.setdefault(record.purpose, []).append(_symmetric(record, secret))
-        _put_active_first(symmetric, opened)
-        return Keys(
-            access={key.header: key for _, key in access},
-            refresh={key.header: key for key in symmetric.get(KeyPurpose.REFRESH, [])},
-            symmetric={purpose: tuple(keys) for purpose, keys in symmetric.items()},
-            signing=next((key for record, key in access if record.state == KeyState.ACTIVE), None),
-            version=version,
-        )
+        self.forget()
+        return self.current()
 
 
-def _put_active_first(
-    symmetric: dict[str, list[SymmetricKey]], opened: list[tuple[KeyRecord, bytes]]
-) -> None:
-    active = {record.kid for record, _ in opened if record.state == KeyState.ACTIVE}
-    for purpose in list(symmetric):
-        symmetric[purpose].sort(key=lambda key: key.kid not in active)
-        if symmetric[purpose][0].kid not in active:
-            del symmetric[purpose]  # none may sign: make one
+class _KeysCommitted:
+    """Stands in a transaction's commit hooks for as long as nobody knows whether its keys will be."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def __call__(self) -> None:
+        self._keyring.forget()
 
 
-def _symmetric(record: KeyRecord, secret: bytes) -> SymmetricKey:
-    header = b""
-    if record.purpose == KeyPurpose.REFRESH:
-        header = header_segment(alg="HS256", kid=record.kid, typ=REFRESH_TYP)
-    return SymmetricKey(secret, record.kid, header)
+class _OwnTransaction(threading.local):
+    """The keys as this thread's open transaction sees them, if it has written any."""
+
+    alias: str | None = None
+    loaded: tuple[list[object], Keys] | None = None
+
+    def hooks(self) -> list[object]:
+        """Return what stands for the writes that are neither committed nor rolled back."""
+        pending = connections[self.alias or database()].run_on_commit
+        found: list[object] = [hook for _, hook, *_ in pending if isinstance(hook, _KeysCommitted)]
+        if not found:
+            self.alias = self.loaded = None
+        return found
+
+    def keys(self, hooks: list[object]) -> Keys:
+        """Return the transaction's keys, loaded again whenever it wrote or a savepoint was rolled back."""
+        if self.loaded is None or self.loaded[0] != hooks:
+            self.loaded = (hooks, _load())
+        return self.loaded[1]
 
 
-def _secret_or_none(record: KeyRecord) -> bytes | None:
-    try:
-        return opened_secret(record)
-    except NoUsableKey:
-        # a row that an attacker wrote must not stop the site, and signs nothing
-        log.note("key_does_not_open", level=40, kid=record.kid, purpose=record.purpose, state=record.state)
-        return None
-
-
-def database() -> str:
-    """Return the alias that holds tokenauth's tables; always the primary."""
-    return conf.current().DATABASE or router.db_for_write(KeyRecord)
-
-
-def make_missing(purpose: KeyPurpose, *, at: datetime) -> list[KeyRecord]:
-    """Make the keys that a purpose lacks: the active one, and for token keys the next.
-
-    Returns:
-        The records made. Run it in a transaction: IntegrityError says that another was first.
-    """
+def _load() -> Keys:
     alias = database()
-    held = set(KeyRecord.objects.using(alias).filter(purpose=purpose).values_list("state", flat=True))
-    wanted = [KeyState.ACTIVE, KeyState.NEXT] if purpose in _WITH_NEXT else [KeyState.ACTIVE]
-    return [make(purpose, state, at=at) for state in wanted if state not in held]
-
-
-def make(purpose: KeyPurpose, state: KeyState, *, at: datetime) -> KeyRecord:
-    """Make and store one key. Side effect: every process loads its keyring again."""
-    alias = database()
-    if purpose == KeyPurpose.ACCESS:
-        secret = new_access_secret(conf.current().ALG)
-        key = access_key(secret)
-        kid, alg = key.kid, str(key.alg)
-    else:
-        secret, kid, alg = new_symmetric_secret(), new_symmetric_kid(), "HS256"
-    record = KeyRecord(kid=kid, purpose=purpose, alg=alg, created_at=at)
-    put_in_state(record, secret, state, at=at)
-    record.save(using=alias, force_insert=True)
-    Plane.objects.using(alias).keys_changed()
-    log.note("key_made", kid=kid, purpose=purpose, state=state)
-    return record
-
-
-def put_in_state(record: KeyRecord, secret: bytes, state: KeyState, *, at: datetime) -> None:
-    """Set a record's state, its times and the envelope that is bound to them; the caller saves."""
-    record.state = state
-    record.active_slot = SLOT.get(state)
-    match state:
-        case KeyState.ACTIVE:
-            record.activated_at = at
-        case KeyState.RETIRING:
-            record.retiring_at = at
-        case KeyState.RETIRED | KeyState.KILLED:
-            record.ended_at = at
-    record.envelope = envelope.seal(secret, bound_to=_bound_to(record))
-
-
-def reseal(record: KeyRecord) -> None:
-    """Put a record's key under the first wrapping key; the caller saves."""
-    record.envelope = envelope.seal(opened_secret(record), bound_to=_bound_to(record))
-
-
-def opened_secret(record: KeyRecord) -> bytes:
-    """Return the key of a record.
-
-    Raises:
-        NoUsableKey: No wrapping key opens it, or a column that it is bound to was changed.
-    """
-    return envelope.unseal(bytes(record.envelope), bound_to=_bound_to(record))
-
-
-def _bound_to(record: KeyRecord) -> bytes:
-    times = (record.created_at, record.activated_at, record.retiring_at, record.ended_at)
-    return to_json(
-        {
-            "kid": record.kid,
-            "purpose": str(record.purpose),
-            "alg": record.alg,
-            "state": str(record.state),
-            "times": [time and int(time.timestamp() * 1_000_000) for time in times],
-        }
+    # before the keys: what changes in between is seen as another version
+    version = Plane.objects.using(alias).values_list("keys_version", flat=True).first() or 0
+    usable = sorted(
+        KeyRecord.objects.using(alias).usable().order_by("-created_at", "kid"),
+        key=lambda record: _ORDER[KeyState(record.state)],
+    )
+    access, symmetric = [], []
+    for record in usable:
+        try:
+            secret = records.opened_secret(record)
+            if record.purpose == KeyPurpose.ACCESS:
+                access.append((record, access_key(secret)))
+            else:
+                symmetric.append((record, _symmetric(record, secret)))
+        except (NoUsableKey, ValueError):
+            # a row that an attacker wrote must not stop the site, and signs nothing
+            log.note(
+                "key_does_not_open", level=40, kid=record.kid, purpose=record.purpose, state=record.state
+            )
+    return Keys(
+        access={key.header: key for _, key in access},
+        refresh={key.header: key for record, key in symmetric if record.purpose == KeyPurpose.REFRESH},
+        symmetric={purpose: keys for purpose in KeyPurpose if (keys := _in_use_first(purpose, symmetric))},
+        signing=access[0][1] if access and _may_sign(access[0][0]) else None,
+        version=version,
     )
 
 
+def _in_use_first(
+    purpose: KeyPurpose, opened: Iterable[tuple[KeyRecord, SymmetricKey]]
+) -> tuple[SymmetricKey, ...]:
+    found = [(record, key) for record, key in opened if record.purpose == purpose]
+    return tuple(key for _, key in found) if found and _may_sign(found[0][0]) else ()
+
+
+def _may_sign(first: KeyRecord) -> bool:
+    # where the active key is gone or does not open, the next one is known to everybody already
+    return first.state != KeyState.RETIRING
+
+
+def _symmetric(record: KeyRecord, secret: Secret) -> SymmetricKey:
+    header = b""
+    if record.purpose == KeyPurpose.REFRESH:
+        header = header_segment(alg="HS256", kid=record.kid, typ=REFRESH_TYP)
+    return SymmetricKey(secret.raw, record.kid, header)
+
+
 KEYRING = Keyring()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=KEYRING.after_fork)

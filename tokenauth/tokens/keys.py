@@ -18,8 +18,16 @@ AccessAlg = Literal["ES256", "EdDSA", "RS256"]
 _ECDSA = ec.ECDSA(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
+_SMALLEST_RSA = 2048
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _HALF_ORDER = (_P256_ORDER // 2).to_bytes(32, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The bytes of a key at rest, in a type that no repr, log line or error page shows."""
+
+    raw: bytes = field(repr=False)
 
 
 class VerifyingKey(Protocol):
@@ -184,7 +192,7 @@ def _rsa_jwk(public: rsa.RSAPublicKey) -> dict[str, Any]:
     }
 
 
-def new_access_secret(alg: AccessAlg) -> bytes:
+def new_access_secret(alg: AccessAlg) -> Secret:
     """Return a new private key of that algorithm as PKCS #8 DER."""
     private: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
     match alg:
@@ -193,32 +201,34 @@ def new_access_secret(alg: AccessAlg) -> bytes:
         case "EdDSA":
             private = ed25519.Ed25519PrivateKey.generate()
         case "RS256":
-            private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return private.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            private = rsa.generate_private_key(public_exponent=65537, key_size=_SMALLEST_RSA)
+    return Secret(
+        private.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
     )
 
 
-def access_key(secret: bytes, *, typ: str = "at+jwt") -> AccessKey:
+def access_key(secret: Secret, *, typ: str = "at+jwt") -> AccessKey:
     """Return the key that a PKCS #8 DER holds; its algorithm follows from its type.
 
     Raises:
         ValueError: It is no key of an algorithm that access tokens use.
     """
-    private = serialization.load_der_private_key(secret, password=None)
+    private = serialization.load_der_private_key(secret.raw, password=None)
     match private:
         case ec.EllipticCurvePrivateKey() if isinstance(private.curve, ec.SECP256R1):
             return Es256Key.of(private, typ=typ)
         case ed25519.Ed25519PrivateKey():
             return EddsaKey.of(private, typ=typ)
-        case rsa.RSAPrivateKey():
+        case rsa.RSAPrivateKey() if private.key_size >= _SMALLEST_RSA:
             return Rs256Key.of(private, typ=typ)
     raise ValueError("not a key for access tokens")
 
 
-def new_symmetric_secret() -> bytes:
+def new_symmetric_secret() -> Secret:
     """Return 256 random bits."""
-    return os.urandom(32)
+    return Secret(os.urandom(32))
 
 
 def new_symmetric_kid() -> str:
