@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from tokenauth import conf
 from tokenauth.errors import Cause
 from tokenauth.flows.revoke import revoke
-from tokenauth.models import users
+from tokenauth.models import Client, ClientSecret, Plane, users
 from tokenauth.revocation.subjects import OfUser
 
 _CHANGED = "_tokenauth_account_changes"
@@ -44,6 +44,13 @@ def account_deleted(sender: type[models.Model], instance: models.Model, **kwargs
     """A user who is gone has no tokens; the order outlives his row."""
     if isinstance(instance, get_user_model()):
         _end_tokens_of(instance, cause=Cause.ACCOUNT_GONE)
+
+
+@receiver([post_save, post_delete], sender=Client, dispatch_uid="tokenauth.client_changed")
+@receiver([post_save, post_delete], sender=ClientSecret, dispatch_uid="tokenauth.secret_changed")
+def clients_changed(sender: type[models.Model], using: str, **kwargs: Any) -> None:
+    """Make every process load clients and secrets again."""
+    Plane.objects.using(using).clients_changed()
 
 
 @receiver(user_logged_out, dispatch_uid="tokenauth.logged_out")

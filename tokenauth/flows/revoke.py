@@ -19,7 +19,7 @@ from tokenauth.models.client import Client
 from tokenauth.models.device import Device
 from tokenauth.models.event import EventKind
 from tokenauth.models.family import TokenFamily
-from tokenauth.models.order import OrderKind, Plane
+from tokenauth.models.order import OrderKind
 from tokenauth.observability import log
 from tokenauth.revocation import orders
 from tokenauth.revocation.subjects import (
@@ -167,7 +167,6 @@ def _client(subject: OfClient, why: Why) -> Revoked:
     epoch = clients.advance(client)
     if subject.disable:
         clients.filter(pk=client.pk).update(disabled_at=why.at)
-        Plane.objects.using(alias).clients_changed()
     order = orders.record(
         OrderKind.CLIENT, key=subject.client_id, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
     )

@@ -1,16 +1,24 @@
 """Registered applications and their secrets."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from tokenauth.models.order import Plane
+
 CLIENT_ID = RegexValidator(r"\A[\x21-\x7e]{1,100}\Z", "1 to 100 visible ASCII characters.")
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
+    def update(self, **changes: Any) -> int:
+        """Update, and make every process load the clients again."""
+        updated = super().update(**changes)
+        Plane.objects.using(self.db).clients_changed()
+        return updated
+
     def advance(self, client: "Client") -> int:
         """Move the client's epoch by one and return it; the row stays locked until commit."""
         self.filter(pk=client.pk).update(epoch=F("epoch") + 1)

@@ -40,7 +40,7 @@ class DevicesView(AccountEndpoint):
 class DeviceView(AccountEndpoint):
     """PATCH devices/{id}/ {name}"""
 
-    def patch(self, request: Request, device_id: UUID) -> Response:
+    def patch(self, request: Request, device_id: str) -> Response:
         name = parameters.read(request._request, json_too=True).required("name")[:100]
         claims = self.claims(request)
         if not _own(claims.sub).filter(pk=device_id).update(name=name):
@@ -51,8 +51,8 @@ class DeviceView(AccountEndpoint):
 class RevokeDeviceView(AccountEndpoint):
     """POST devices/{id}/revoke/"""
 
-    def post(self, request: Request, device_id: UUID) -> Response:
-        outcome = sessions.lose_device(device_id, owner=self.owner(request))
+    def post(self, request: Request, device_id: str) -> Response:
+        outcome = sessions.lose_device(UUID(device_id), owner=self.owner(request))
         return self.refuse(outcome) if isinstance(outcome, Refused) else Response({"ended": outcome.sessions})
 
 

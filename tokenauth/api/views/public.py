@@ -65,4 +65,4 @@ class MetadataView(PublicDocument):
 def _absolute(name: str) -> str:
     # from the configured issuer: a client's Host header decides nothing
     scheme, _, rest = conf.current().ISSUER.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}{reverse(f'tokenauth:{name}')}"
+    return f"{scheme}://{rest.partition('/')[0]}{reverse(f'tokenauth:{name}')}/"

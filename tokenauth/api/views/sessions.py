@@ -38,8 +38,8 @@ class SessionsView(AccountEndpoint):
 class SessionView(AccountEndpoint):
     """DELETE sessions/{id}/"""
 
-    def delete(self, request: Request, session_id: UUID) -> Response:
-        outcome = sessions.end_one(session_id, owner=self.owner(request))
+    def delete(self, request: Request, session_id: str) -> Response:
+        outcome = sessions.end_one(UUID(session_id), owner=self.owner(request))
         return self.refuse(outcome) if isinstance(outcome, Refused) else Response(status=204)
 
 
