@@ -57,12 +57,14 @@ class keep:
         self._claims = request.auth if isinstance(request.auth, AccessClaims) else None
         self._user = user
         self._entered = False
+        self._told = False
         self._pair: TokenPair | None = None
 
     @property
     def pair(self) -> TokenPair | None:
         """The pair that the client goes on with; None where there was no session of ours to keep."""
         if not self._entered:
+            self._told = True
             raise NotAsContextManager
         return self._pair
 
@@ -90,7 +92,7 @@ class keep:
         self._atomic.__exit__(kind, raised, trace)
 
     def __del__(self) -> None:
-        if not self._entered:
+        if not self._entered and not self._told:
             warnings.warn(
                 "flows.keep() was called without 'with': nothing was kept", RuntimeWarning, stacklevel=2
             )
