@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from tests.factories import ClientFactory, UserFactory
@@ -21,6 +22,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def request_of(session: Session) -> SimpleNamespace:
     return SimpleNamespace(auth=claims_of(session.pair.access_token), user=session.user)
+
+
+def save_password(user: AbstractBaseUser, password: str, *, then_divide_by: int = 1) -> float:
+    user.set_password(password)
+    user.save()
+    return 1 / then_divide_by
+
+
+def forget(kept: keep) -> None:
+    del kept
+    gc.collect()
 
 
 def change_password(session: Session) -> keep:
@@ -69,9 +81,7 @@ def test_a_change_that_fails_changes_nothing():
     user = get_user_model().objects.get(pk=session.user.pk)
 
     with pytest.raises(ZeroDivisionError), keep(request_of(session), user):
-        user.set_password("another one")
-        user.save()
-        raise ZeroDivisionError
+        save_password(user, "another one", then_divide_by=0)
 
     assert not get_user_model().objects.get(pk=user.pk).check_password("another one")
     assert session.refresh()
@@ -84,8 +94,7 @@ def test_a_revoked_session_changes_no_password():
     user = get_user_model().objects.get(pk=session.user.pk)
 
     with pytest.raises(SessionEnded), keep(request, user):
-        user.set_password("the thief's")
-        user.save()
+        save_password(user, "the thief's")
 
     assert not get_user_model().objects.get(pk=user.pk).check_password("the thief's")
 
@@ -114,8 +123,7 @@ def test_without_with_it_is_an_error():
     with pytest.raises(NotAsContextManager):
         keep(request_of(session), session.user).pair  # noqa: B018
     with pytest.warns(RuntimeWarning, match="without 'with'"):
-        keep(request_of(session), session.user)
-        gc.collect()
+        forget(keep(request_of(session), session.user))
 
 
 def test_an_operators_reset_ends_everything():
