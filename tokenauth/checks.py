@@ -1,1 +1,159 @@
-"""System checks: each says what is wrong and how to mend it."""
+"""System checks: each says what is wrong and how to mend it. Ids are never used twice."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connections
+
+from tokenauth import conf
+from tokenauth.errors import UnknownPolicy
+from tokenauth.models import Client
+from tokenauth.policy import builtin
+from tokenauth.policy.builtin import Policy
+from tokenauth.tokens.keyring import database
+
+#: Clients that every process holds in memory without a word.
+MOST_CLIENTS = 10_000
+
+_PER_PROCESS_CACHES = frozenset(
+    {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
+)
+
+
+@register(Tags.security)
+def settings_are_readable(**kwargs: object) -> list[CheckMessage]:
+    """E001: a value of TOKENAUTH has the wrong type or range."""
+    try:
+        conf.current()
+    except ImproperlyConfigured as wrong:
+        hint = "See the settings reference for types, units and defaults."
+        return [Error(str(wrong), hint=hint, id="tokenauth.E001")]
+    return []
+
+
+@register(Tags.security)
+def issuer_is_set(**kwargs: object) -> list[CheckMessage]:
+    """E002: outside DEBUG nobody can guess the site's own address."""
+    if not _readable() or conf.current().ISSUER:
+        return []
+    hint = "Set it to the site's https origin, for example 'https://example.com'."
+    return [Error("TOKENAUTH['ISSUER'] is not set.", hint=hint, id="tokenauth.E002")]
+
+
+@register(Tags.security)
+def policies_hold_together(**kwargs: object) -> list[CheckMessage]:
+    """E003 to E005: overrides that cannot be, W = 0 without exact, a proof that nobody can give yet."""
+    if not _readable():
+        return []
+    found: list[CheckMessage] = []
+    for name in builtin.all_names():
+        try:
+            found += _of_policy(builtin.named(name))
+        except (ImproperlyConfigured, UnknownPolicy) as wrong:
+            hint = "`base` names a built-in policy; the other keys are those of the policy reference."
+            found.append(Error(f"The policy {name!r} cannot be: {wrong}", hint=hint, id="tokenauth.E003"))
+    return found
+
+
+def _of_policy(policy: Policy) -> Sequence[CheckMessage]:
+    if policy.grace == 0 and policy.repeat != "exact":
+        hint = "Set 'repeat' to 'exact', or 'grace' to some seconds: else each lost answer makes a sibling."
+        text = f"The policy {policy.name!r} has no grace window and does not ask for Idempotency-Keys."
+        return [Error(text, hint=hint, id="tokenauth.E004")]
+    if policy.proof == "required" and policy.name in _used_policies():
+        hint = "Use another policy until this version of tokenauth can check proofs."
+        text = f"The policy {policy.name!r} requires a proof key, which nobody can present yet."
+        return [Error(text, hint=hint, id="tokenauth.E005")]
+    return []
+
+
+def _used_policies() -> set[str]:
+    # what the settings choose; a client that names it is refused at login
+    return {conf.current().DEFAULT_POLICY, *conf.current().POLICIES}
+
+
+@register(Tags.security, deploy=True)
+def encryption_keys_are_own(**kwargs: object) -> list[CheckMessage]:
+    """W001: the keys at rest hang on SECRET_KEY."""
+    if not _readable() or conf.current().ENCRYPTION_KEYS:
+        return []
+    text = "TOKENAUTH['ENCRYPTION_KEYS'] is empty: keys are sealed by one that is derived from SECRET_KEY."
+    hint = "Put the output of 'manage.py tokenauth_keys new-encryption-key' first in it."
+    return [Warning(text, hint=hint, id="tokenauth.W001")]
+
+
+@register(Tags.security)
+def settings_are_known(**kwargs: object) -> list[CheckMessage]:
+    """W002: a key that means nothing, a misspelt one perhaps."""
+    return [
+        Warning(f"TOKENAUTH[{key!r}] is no setting.", hint="Correct or remove it.", id="tokenauth.W002")
+        for key in conf.unknown_keys()
+    ]
+
+
+@register(Tags.caches, deploy=True)
+def limits_are_shared(**kwargs: object) -> list[CheckMessage]:
+    """W003: each process counts for itself."""
+    if not _readable():
+        return []
+    alias = conf.current().LIMITS_CACHE
+    backend = django_settings.CACHES.get(alias, {}).get("BACKEND")
+    if backend not in _PER_PROCESS_CACHES:
+        return []
+    text = f"The cache {alias!r} that counts logins is one for each process, or none at all."
+    hint = "Name a cache that all processes share in TOKENAUTH['LIMITS_CACHE']."
+    return [Warning(text, hint=hint, id="tokenauth.W003")]
+
+
+@register(Tags.security)
+def keys_are_announced_in_time(**kwargs: object) -> list[CheckMessage]:
+    """E006: a key would sign before every client has it."""
+    if not _readable():
+        return []
+    settings = conf.current()
+    if settings.KEY_LIFETIME > settings.JWKS_MAX_AGE + settings.LONGEST_CLIENT_CACHE:
+        return []
+    text = "TOKENAUTH['KEY_LIFETIME'] is shorter than clients cache the key set."
+    hint = "It must exceed JWKS_MAX_AGE + LONGEST_CLIENT_CACHE: the next key is announced that long."
+    return [Error(text, hint=hint, id="tokenauth.E006")]
+
+
+@register(Tags.database)
+def sqlite_is_ready_for_two_at_once(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W004: without IMMEDIATE transactions two writers end in 'database is locked'."""
+    if not databases or not _readable() or (alias := database()) not in databases:
+        return []
+    if connections[alias].vendor != "sqlite":
+        return []
+    if connections[alias].settings_dict.get("OPTIONS", {}).get("transaction_mode") == "IMMEDIATE":
+        return []
+    text = f"The SQLite database {alias!r} does not open its transactions with IMMEDIATE."
+    hint = (
+        "Set DATABASES[...]['OPTIONS'] to {'transaction_mode': 'IMMEDIATE', 'timeout': 5, "
+        "'init_command': 'PRAGMA journal_mode=WAL'}."
+    )
+    return [Warning(text, hint=hint, id="tokenauth.W004")]
+
+
+@register(Tags.database)
+def clients_fit_in_memory(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """W005: every process holds all clients."""
+    if not databases or not _readable() or database() not in databases:
+        return []
+    try:
+        count = Client.objects.using(database()).count()
+    except DatabaseError:  # not migrated yet
+        return []
+    if count <= MOST_CLIENTS:
+        return []
+    text = f"There are {count} clients; every process holds all of them in memory."
+    return [Warning(text, hint="Delete those that are no longer used.", id="tokenauth.W005")]
+
+
+def _readable() -> bool:
+    return not settings_are_readable()

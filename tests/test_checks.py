@@ -1,0 +1,106 @@
+"""Each check is provoked, and silent on a sound site."""
+
+import pytest
+from django.core import checks as django_checks
+
+from tests.factories import ClientFactory
+from tokenauth import checks
+from tokenauth.models import Client
+
+
+def ids(found):
+    return [message.id for message in found]
+
+
+@pytest.fixture
+def tokenauth(settings):
+    def change(**changes):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, **changes}
+
+    return change
+
+
+def test_a_sound_site_is_silent(db):
+    messages = django_checks.run_checks(databases=["default"], include_deployment_checks=False)
+
+    assert [message for message in messages if (message.id or "").startswith("tokenauth")] == []
+
+
+def test_e001_a_value_of_the_wrong_type(tokenauth):
+    tokenauth(LEEWAY="long")
+
+    assert ids(checks.settings_are_readable()) == ["tokenauth.E001"]
+    assert checks.issuer_is_set() == []
+
+
+def test_e002_no_issuer(settings):
+    settings.TOKENAUTH = {}
+
+    assert ids(checks.issuer_is_set()) == ["tokenauth.E002"]
+
+
+@pytest.mark.parametrize("policy", [{"grace": "x"}, {"base": "nonsense"}, {"nonsense": 1}])
+def test_e003_a_policy_that_cannot_be(tokenauth, policy):
+    tokenauth(POLICIES={"mine": policy})
+
+    assert ids(checks.policies_hold_together()) == ["tokenauth.E003"]
+
+
+def test_e004_no_grace_without_exact(tokenauth):
+    tokenauth(POLICIES={"browser": {"grace": 0}})
+
+    assert ids(checks.policies_hold_together()) == ["tokenauth.E004"]
+
+
+def test_e005_a_proof_that_nobody_can_give(tokenauth):
+    tokenauth(DEFAULT_POLICY="high-security")
+
+    assert ids(checks.policies_hold_together()) == ["tokenauth.E005"]
+
+
+def test_e006_a_key_that_signs_before_it_is_known(tokenauth):
+    tokenauth(KEY_LIFETIME=86_400, LONGEST_CLIENT_CACHE=86_400)
+
+    assert ids(checks.keys_are_announced_in_time()) == ["tokenauth.E006"]
+
+
+def test_w001_keys_that_hang_on_secret_key(tokenauth):
+    assert ids(checks.encryption_keys_are_own()) == ["tokenauth.W001"]
+
+    tokenauth(ENCRYPTION_KEYS=["A" * 43])
+
+    assert checks.encryption_keys_are_own() == []
+
+
+def test_w002_a_key_that_means_nothing(tokenauth):
+    tokenauth(ISUER="https://a.test")
+
+    assert ids(checks.settings_are_known()) == ["tokenauth.W002"]
+
+
+def test_w003_a_cache_for_each_process(settings):
+    assert ids(checks.limits_are_shared()) == ["tokenauth.W003"]
+
+    settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache"}}
+
+    assert checks.limits_are_shared() == []
+
+
+def test_w004_sqlite_with_deferred_transactions(db, monkeypatch):
+    class Deferred:
+        vendor = "sqlite"
+        settings_dict = {"OPTIONS": {}}
+
+    monkeypatch.setattr(checks, "connections", {"default": Deferred()})
+
+    assert ids(checks.sqlite_is_ready_for_two_at_once(databases=["default"])) == ["tokenauth.W004"]
+    assert checks.sqlite_is_ready_for_two_at_once() == []
+
+
+def test_w005_more_clients_than_a_process_should_hold(db, monkeypatch):
+    monkeypatch.setattr(checks, "MOST_CLIENTS", 1)
+    ClientFactory.create_batch(2)
+
+    assert ids(checks.clients_fit_in_memory(databases=["default"])) == ["tokenauth.W005"]
+    Client.objects.first().delete()
+    assert checks.clients_fit_in_memory(databases=["default"]) == []
