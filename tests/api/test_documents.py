@@ -51,7 +51,11 @@ def test_a_resource_server_sees_tokens_for_itself(http: Http, ada, orders):
     body = http.form(INTROSPECT, {"token": tokens["access_token"]}, **orders).json()
 
     assert body["active"] is True
-    assert (body["sub"], body["client_id"], body["aud"]) == (str(ada.pk), app.client_id, "https://orders.test")
+    assert (body["sub"], body["client_id"], body["aud"]) == (
+        str(ada.pk),
+        app.client_id,
+        "https://orders.test",
+    )
     assert body["token_type"] == "Bearer"
     assert "ep" not in body
 
