@@ -9,8 +9,10 @@ from uuid import UUID
 
 #: Version of the `ep` claim: [1, site, client, device, user].
 EPOCHS_VERSION = 1
-_LATEST_SECOND = 253_402_300_799
-_LARGEST_COUNT = 2**31 - 1
+#: The last second of the year 9999, which every clock and database can say.
+LATEST_SECOND = 253_402_300_799
+#: What a generation's column holds.
+LARGEST_COUNT = 2**31 - 1
 _LARGEST_EPOCH = 2**63 - 1
 
 
@@ -98,7 +100,7 @@ _NAMES = ("iss", "sub", "client_id", "jti", "sid", "did", "scope", "iat", "exp",
 # by type and not by isinstance, since True is an int to Python and never to us
 _TYPES = (str,) * 7 + (int,) * 5
 _required = itemgetter(*_NAMES)
-_is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def parsed(members: Mapping[str, Any], *, kid: str) -> AccessClaims:
@@ -115,11 +117,11 @@ def parsed(members: Mapping[str, Any], *, kid: str) -> AccessClaims:
     if (*map(type, required),) != _TYPES:
         raise ValueError("a claim of another type")
     iss, sub, client_id, jti, session, device, scope, iat, exp, auth_time, gen, br = required
-    if not (iss and sub and client_id and jti and _is_uuid(session) and _is_uuid(device)):
+    if not (iss and sub and client_id and jti and is_uuid(session) and is_uuid(device)):
         raise ValueError("an empty claim, or sid or did is no UUID")
-    if min(iat, exp, auth_time, gen, br) < 0 or max(iat, exp, auth_time) > _LATEST_SECOND:
+    if min(iat, exp, auth_time, gen, br) < 0 or max(iat, exp, auth_time) > LATEST_SECOND:
         raise ValueError("a number out of range")
-    if max(gen, br) > _LARGEST_COUNT:
+    if max(gen, br) > LARGEST_COUNT:
         raise ValueError("a position out of range")
     aud, ep, optional = _audience(audience), _epochs(epochs), _optional(members)
     return AccessClaims(
@@ -135,7 +137,7 @@ def not_before(members: Mapping[str, Any]) -> int:
         ValueError: `nbf` is no second.
     """
     second = members.get("nbf", 0)
-    if type(second) is not int or not 0 <= second <= _LATEST_SECOND:
+    if type(second) is not int or not 0 <= second <= LATEST_SECOND:
         raise ValueError("nbf")
     return second
 

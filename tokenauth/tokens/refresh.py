@@ -3,9 +3,11 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from tokenauth.errors import Cause, Refused
+from tokenauth.tokens.claims import LARGEST_COUNT, LATEST_SECOND, is_uuid
 from tokenauth.tokens.encoding import from_base64url, from_json_object, to_base64url, to_json
 from tokenauth.tokens.keys import SymmetricKey
 
@@ -13,7 +15,10 @@ PREFIX = "tkr_"
 VERSION = 1
 #: Bytes; our own are below 500.
 LARGEST_TOKEN = 2_048
-_LATEST_SECOND = 253_402_300_799
+_ID_SIZE = 32
+_LARGEST_BRANCH = 255
+_NUMBERS = ("v", "gen", "br", "iat", "exp")
+_TEXTS = ("iss", "sid", "jti")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,23 +115,28 @@ def read(token: str, *, keys: Mapping[bytes, SymmetricKey], issuer: str) -> Refr
     try:
         if not key.verifies(from_base64url(signature), signed):
             return Refused(Cause.SIGNATURE)
-        members = from_json_object(from_base64url(payload))
-        if members["iss"] != issuer or members["v"] != VERSION:
-            return Refused(Cause.SIGNATURE)
-        return RefreshClaims(
-            family_id=UUID(members["sid"]),
-            generation=_whole(members["gen"]),
-            branch=_whole(members["br"]),
-            iat=_whole(members["iat"]),
-            exp=_whole(members["exp"]),
-            kid=key.kid,
-            jti=from_base64url(members["jti"].encode("ascii")),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _parsed(from_json_object(from_base64url(payload)), kid=key.kid, issuer=issuer)
+    except ValueError:
         return Refused(Cause.SIGNATURE)
 
 
-def _whole(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _LATEST_SECOND:
-        raise ValueError("not a count")
-    return value
+def _parsed(members: dict[str, Any], *, kid: str, issuer: str) -> RefreshClaims:
+    numbers: list[Any] = [*map(members.get, _NUMBERS)]
+    texts: list[Any] = [*map(members.get, _TEXTS)]
+    # by type, since True and 1.0 equal 1
+    if {*map(type, numbers)} != {int} or {*map(type, texts)} != {str}:
+        raise ValueError("a claim is missing or of another type")
+    (version, generation, branch, iat, exp), (iss, sid, jti) = numbers, texts
+    if iss != issuer or version != VERSION or not is_uuid(sid):
+        raise ValueError("another issuer or version, or sid is no UUID")
+    if (
+        min(numbers) < 0
+        or generation > LARGEST_COUNT
+        or branch > _LARGEST_BRANCH
+        or max(iat, exp) > LATEST_SECOND
+    ):
+        raise ValueError("a number out of range")
+    token_id = from_base64url(jti.encode())
+    if len(token_id) != _ID_SIZE:
+        raise ValueError("jti is no id of ours")
+    return RefreshClaims(UUID(sid), generation, branch, iat, exp, kid, token_id)
