@@ -55,16 +55,12 @@ def rotate(presented: str, *, asked: Asked) -> Outcome:
     if isinstance(outcome, Refused):
         log.note(
             "refresh_refused",
-            level=logging.WARNING if outcome.cause in _ALARMING else logging.INFO,
             cause=outcome.cause,
             family=outcome.family_id,
             client=asked.client.client_id,
             address=asked.origin.address,
         )
     return outcome
-
-
-_ALARMING = frozenset({Cause.REUSE, Cause.BINDING, Cause.PROOF, Cause.JTI})
 
 
 def _rotated(presented: str, asked: Asked) -> Outcome:
@@ -127,6 +123,8 @@ def _written(facts: Facts, write: Write | None) -> bool:
         return False
     if write.order is not None:
         orders.number_after_commit()
+    if write.event.kind == EventKind.REUSE:  # once: what comes after is an echo (field case F02)
+        log.note("reuse", level=logging.WARNING, family=facts.family.id, client=facts.client_id)
     return True
 
 
