@@ -272,13 +272,11 @@ def _device(asked: LoginAsked, user_key: str, seen: Seen, moment: Moment) -> Dev
     if seen.device is not None:
         pk, epoch = seen.device
         known = devices.filter(pk=pk, user_key=user_key, lost_at=None, epoch=epoch).first()
-        return known or Refused(Cause.CREDENTIALS)
+        return Refused(Cause.CREDENTIALS) if known is None else _device_at_known_floor(known)
     if asked.device.id is not None:
         client = Client(pk=asked.client.pk)
         if known := devices.known_as(asked.device.id, user_key=user_key, client=client).first():
-            floor = MIRROR.floors().floor(Kind.DEVICE, str(known.pk))
-            known.epoch = devices.raise_to(known, floor) if floor > known.epoch else known.epoch
-            return known
+            return _device_at_known_floor(known)
     new = Device(
         user_key=user_key,
         client_id=asked.client.pk,
@@ -289,6 +287,14 @@ def _device(asked: LoginAsked, user_key: str, seen: Seen, moment: Moment) -> Dev
     )
     new.save(using=alias, force_insert=True)
     return new
+
+
+def _device_at_known_floor(device: Device) -> Device:
+    """As for the epochs above it: below a floor that this process knows, the floor counts."""
+    floor = MIRROR.floors().floor(Kind.DEVICE, str(device.pk))
+    if floor > device.epoch:
+        device.epoch = Device.objects.using(database()).raise_to(device, floor)
+    return device
 
 
 def _end_oldest_beyond_cap(user_key: str, moment: Moment) -> None:
