@@ -52,9 +52,7 @@ def log_in(
         audience=audience,
         key_was_sent=key_was_sent,
     )
-    seen = before_authentication(
-        client_pk=client.pk, username=user.get_username(), device_id=device
-    )
+    seen = before_authentication(client_pk=client.pk, username=user.get_username(), device_id=device)
     outcome = issue(user, asked=asked, backend=BACKEND, seen=seen)
     assert isinstance(outcome, Issued), outcome
     return Session(user, client, outcome.pair)

@@ -14,7 +14,7 @@ def credentials(**changes):
     return {"username": "ada", "password": PASSWORD, "client_id": "web", **changes}
 
 
-def test_a_login_answers_a_pair_and_where_it_lives(http: Http, ada, web):
+def test_a_login_answers_a_pair_and_where_it_lives(http: Http, ada, web, clock):
     body = http.post(LOGIN, credentials()).json()
 
     family = TokenFamily.objects.get()

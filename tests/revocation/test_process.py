@@ -28,13 +28,12 @@ def polling(settings):
 
 @pytest.fixture
 def boot_clock(monkeypatch):
-    """The clock that ages a mirror, moved by hand."""
-    offset = {"seconds": 0.0}
-    real = boot.now
-    monkeypatch.setattr(boot, "now", lambda: real() + offset["seconds"])
+    """The clock that ages a mirror, standing until it is moved by hand."""
+    stands_at = {"seconds": boot.now()}
+    monkeypatch.setattr(boot, "now", lambda: stands_at["seconds"])
 
     def shift(seconds: float) -> None:
-        offset["seconds"] += seconds
+        stands_at["seconds"] += seconds
 
     return shift
 
