@@ -117,11 +117,14 @@ def retire_spent(at: datetime, *, actor: str = "") -> list[KeyRecord]:
     return retired
 
 
-def kill(kid: str, *, at: datetime, actor: str = "") -> KeyRecord | None:
+def kill(kid: str, *, at: datetime, actor: str = "", reason: str = "") -> KeyRecord | None:
     """Kill a key for ever and put another in its place; the caller records the order.
 
     It does not have to open: a key that nobody can use any more can be killed too. Killing twice is harmless.
 
+    Args:
+        at: The flow's one clock.
+        actor, reason: For the trail; the first 60 characters of the reason are kept.
     Returns:
         The record, None where there is no such key.
 
@@ -132,7 +135,7 @@ def kill(kid: str, *, at: datetime, actor: str = "") -> KeyRecord | None:
     if purpose is None:
         return None
     with transaction.atomic(using=alias):
-        change = _Change(KeyPurpose(purpose), at=at, actor=actor)
+        change = _Change(KeyPurpose(purpose), at=at, actor=actor, reason=reason)
         record = change.of_kid(kid)
         if record.state == KeyState.KILLED:
             return record
@@ -237,6 +240,7 @@ class _Change:
     purpose: KeyPurpose
     at: datetime = field(kw_only=True)
     actor: str = field(kw_only=True)
+    reason: str = field(kw_only=True, default="")
     held: list[KeyRecord] = field(init=False)
     _events: list[tuple[EventKind, KeyRecord]] = field(init=False, default_factory=list)
 
@@ -291,5 +295,7 @@ class _Change:
         KEYRING.changed()  # before the events: their MAC is made by the audit key that is now in use
         for kind, record in self._events:
             data = {"kid": record.kid, "purpose": str(record.purpose)}
+            if kind == EventKind.KEY_KILLED and self.reason:
+                data["reason"] = self.reason[:60]
             event = trail.entry(kind, at=self.at, actor=self.actor, data=data)
             trail.save(event, using=database())

@@ -175,7 +175,7 @@ def _client(subject: OfClient, why: Why) -> Revoked:
 
 
 def _key(subject: OfKey, why: Why) -> Revoked:
-    if keys.kill(subject.kid, at=why.at, actor=why.actor) is None:
+    if keys.kill(subject.kid, at=why.at, actor=why.actor, reason=why.reason) is None:
         raise LookupError("no such key")
     order = orders.record(OrderKind.KID, key=subject.kid, at=why.at, cause=why.cause, actor=why.actor)
     return Revoked(order.pk)

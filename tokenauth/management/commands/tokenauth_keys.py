@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from tokenauth.errors import NoUsableKey
 from tokenauth.flows import keys
 from tokenauth.flows.revoke import revoke
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
@@ -29,6 +30,10 @@ _EFFECT = {
     KeyPurpose.PEPPER: "Every client secret that was stored under it is refused: make new ones.",
     KeyPurpose.PRIVACY: "Personal details that it digested can no longer be verified.",
 }
+_LOST = (
+    "Put the wrapping key that sealed it back into TOKENAUTH['ENCRYPTION_KEYS'] or SECRET_KEY_FALLBACKS. "
+    "If that is lost for good, kill the keys that 'list' shows as not opened, the audit key first."
+)
 _COLUMNS = ("kid", "purpose", "alg", "state", "wrapped", "made", "since")
 
 
@@ -65,7 +70,10 @@ class Command(BaseCommand):
             "rewrap": self._rewrap,
             "new-encryption-key": self._new_encryption_key,
         }
-        does[action](**options)
+        try:
+            does[action](**options)
+        except NoUsableKey as failure:
+            raise CommandError(f"{failure}. {_LOST}") from None
 
     def _list(self, *, json: bool, **_: Any) -> None:
         listed = keys.listing()
@@ -118,10 +126,7 @@ class Command(BaseCommand):
         rewrapped = keys.rewrap()
         self.stdout.write(f"Sealed {rewrapped.done} keys anew.")
         if rewrapped.not_opened:
-            raise CommandError(
-                f"Not opened by any wrapping key: {', '.join(rewrapped.not_opened)}. Put the key that sealed "
-                "them back into TOKENAUTH['ENCRYPTION_KEYS'] or SECRET_KEY_FALLBACKS, or kill them."
-            )
+            raise CommandError(f"Not opened by any wrapping key: {', '.join(rewrapped.not_opened)}. {_LOST}")
 
     def _new_encryption_key(self, **_: Any) -> None:
         self.stdout.write(to_base64url(os.urandom(32)))
