@@ -245,7 +245,9 @@ class _Change:
     _events: list[tuple[EventKind, KeyRecord]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.held = list(KeyRecord.objects.using(database()).locked(self.purpose))
+        of_purpose = KeyRecord.objects.using(database()).locked(self.purpose)
+        list(of_purpose)  # waits for the locks; only a later statement sees the keys made meanwhile
+        self.held = list(of_purpose.all())
 
     def of_kid(self, kid: str) -> KeyRecord:
         return next(record for record in self.held if record.kid == kid)
