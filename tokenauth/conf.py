@@ -69,6 +69,10 @@ class Settings(BaseModel):
     DATABASE: str | None = None
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
     TRIGGER_COLUMNS: tuple[str, ...] = ()
+    #: `(user, client, device, request) -> flows.Challenge | None`, or its dotted path: a second step.
+    LOGIN_CHALLENGE: str | Callable[..., Any] | None = None
+    #: `(user, method, response, request) -> bool`, or its dotted path: checks the second step.
+    LOGIN_VERIFY: str | Callable[..., Any] | None = None
     #: Alias of the Django cache that keeps the counters of `LIMITS`.
     LIMITS_CACHE: str = "default"
     LIMITS: Limits = Limits()

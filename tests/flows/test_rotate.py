@@ -95,3 +95,29 @@ def test_every_generation_and_branch_has_exactly_one_event(clock):
         (EventKind.LATE_REPEAT, 2, 1),
         (EventKind.ROTATED, 3, 0),
     ]
+
+
+def test_a_family_that_asks_too_often_is_throttled_and_loses_nothing(clock, settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "LIMITS": {"refresh_family": "2/minute"}}
+    session, other = log_in(), log_in()
+    session.refresh()
+    session.refresh()
+
+    outcome = session.show(session.pair.refresh_token)
+    clock.shift(61)
+
+    assert isinstance(outcome, Refused)
+    assert outcome.cause is Cause.THROTTLED
+    assert outcome.retry_after is not None
+    assert session.refresh()
+    assert other.refresh()
+
+
+def test_theft_is_found_whatever_the_limit(settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "LIMITS": {"refresh_family": "2/minute"}}
+    session = log_in()
+    stolen = session.pair
+    session.refresh()
+    session.refresh()
+
+    assert session.show(stolen.refresh_token) == Refused(Cause.REUSE, session.family_id)

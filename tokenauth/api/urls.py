@@ -4,7 +4,7 @@ from django.urls import re_path
 
 from tokenauth.api.views.devices import DevicesView, DeviceView, RevokeDeviceView
 from tokenauth.api.views.introspect import IntrospectView
-from tokenauth.api.views.login import LoginView
+from tokenauth.api.views.login import ContinueLoginView, LoginView
 from tokenauth.api.views.public import JwksView
 from tokenauth.api.views.revoke import RevokeView
 from tokenauth.api.views.sessions import RevokeAllView, RevokeOthersView, SessionsView, SessionView
@@ -16,6 +16,7 @@ _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 urlpatterns = [
     re_path(r"^login/?$", LoginView.as_view(), name="login"),
+    re_path(r"^login/continue/?$", ContinueLoginView.as_view(), name="login-continue"),
     re_path(r"^token/?$", TokenView.as_view(), name="token"),
     re_path(r"^token/refresh/?$", RefreshView.as_view(), name="refresh"),
     re_path(r"^token/revoke/?$", RevokeView.as_view(), name="revoke"),

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError
 
@@ -26,6 +26,7 @@ from tokenauth.policy.decisions import Advance, Branch, Position, Presented, Ref
 from tokenauth.revocation import orders
 from tokenauth.revocation.mirror import Kind
 from tokenauth.revocation.process import MIRROR
+from tokenauth.risk import limits
 from tokenauth.tokens import refresh
 from tokenauth.tokens.keyring import KEYRING, database
 from tokenauth.tokens.refresh import RefreshClaims
@@ -193,6 +194,8 @@ def _positioned(
         return _refused(scope.cause, family)
     if isinstance(audience, Refused):
         return _refused(audience.cause, family)
+    if (throttled := limits.refresh_of(family.id)) is not None:
+        return Judgement(replace(throttled, family_id=family.id))
     return _answered(decided, facts, asked, policy, moment, Granted(scope, audience))
 
 

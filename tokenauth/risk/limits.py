@@ -20,6 +20,10 @@ _STORAGE = CacheStorage()
 _LIMITER = FixedWindowRateLimiter(_STORAGE)
 #: Seconds after which consecutive failures are forgotten when nobody tries any more.
 _FAILURES_KEPT = 30 * 86_400
+#: Tries at one login challenge.
+CHALLENGE_TRIES = 5
+#: Seconds, longer than a challenge lives.
+_CHALLENGE_KEPT = 900
 
 
 def login(*, account: str, address: str | None) -> Refused | None:
@@ -68,6 +72,16 @@ def note_success(account: str, *, known_device: str | None) -> None:
     _STORAGE.clear(_failures(account, known_device))
 
 
+def challenge_is_exhausted(nonce: str) -> bool:
+    """Count a try at a login challenge; True once there were too many, or it was used up."""
+    return _STORAGE.incr(_challenge(nonce), _CHALLENGE_KEPT) > CHALLENGE_TRIES
+
+
+def use_up_challenge(nonce: str) -> None:
+    """Let nobody answer this challenge again."""
+    _STORAGE.incr(_challenge(nonce), _CHALLENGE_KEPT, CHALLENGE_TRIES)
+
+
 def normalised(name: str) -> str:
     """Return an account name as limits count it: NFKC, case folded, trimmed."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
@@ -91,6 +105,10 @@ def _parsed(rate: str) -> RateLimitItem:
 
 def _failures(account: str, known_device: str | None) -> str:
     return f"tokenauth:{_digest('failures', normalised(account) + '|' + (known_device or ''))}"
+
+
+def _challenge(nonce: str) -> str:
+    return f"tokenauth:{_digest('challenge', nonce)}"
 
 
 def _digest(what: str, who: str) -> str:

@@ -49,6 +49,8 @@ class PinnedView(APIView):
     schema = None
     #: Whether the answer depends on a credential and so belongs in no cache.
     is_private = True
+    #: Whether `invalid_grant` tells the client to log in again.
+    reauthenticate = False
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -74,7 +76,7 @@ class PinnedView(APIView):
 
     def refuse(self, refused: Refused) -> Response:
         """Answer a refusal."""
-        return errors.response(refused)
+        return errors.response(refused, reauthenticate=self.reauthenticate)
 
     def refuse_client(self, failed: RefusedClient) -> Response:
         """Answer a client that did not authenticate, with a challenge where it used Basic."""

@@ -1,17 +1,18 @@
-"""POST login/"""
+"""POST login/ and login/continue/"""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tokenauth.api import parameters
+from tokenauth.api import errors, parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.answers import token_response
 from tokenauth.api.views.base import TokenEndpoint
-from tokenauth.errors import Refused
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows.asked import DeviceAsked, LoginAsked
-from tokenauth.flows.login import Credentials, login
+from tokenauth.flows.challenge import Challenged
+from tokenauth.flows.login import Credentials, SecondStep, continue_login, login
 from tokenauth.policy.clients import KnownClient
 
 
@@ -28,7 +29,37 @@ class LoginView(TokenEndpoint):
         credentials = Credentials.sent(sent.required("username"), sent.required("password"))
         asked = _asked(request, sent, client.client)
         outcome = login(credentials, asked=asked, request=request._request)
+        match outcome:
+            case Refused():
+                return self.refuse(outcome)
+            case Challenged():
+                return _interaction_required(outcome)
+        return token_response(outcome.pair)
+
+
+class ContinueLoginView(TokenEndpoint):
+    """The second step of a login that was challenged."""
+
+    reauthenticate = True
+
+    def post(self, request: Request) -> Response:
+        sent = parameters.read(request._request, json_too=True)
+        client = authenticated(request._request, sent)
+        if isinstance(client, RefusedClient):
+            return self.refuse_client(client)
+        if isinstance(client, Refused):
+            return self.refuse(client)
+        answer = SecondStep(sent.required("challenge"), sent.required("method"), sent.required("response"))
+        outcome = continue_login(
+            answer, client=client.client, origin=origin_of(request._request), request=request._request
+        )
         return self.refuse(outcome) if isinstance(outcome, Refused) else token_response(outcome.pair)
+
+
+def _interaction_required(challenged: Challenged) -> Response:
+    answer = errors.response(Refused(Cause.CHALLENGE))
+    answer.data |= {"challenge": challenged.challenge, "methods": list(challenged.methods)}
+    return answer
 
 
 def _asked(request: Request, sent: Parameters, client: KnownClient) -> LoginAsked:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tokenauth.api import errors, parameters
+from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import BadRequest, Parameters
@@ -25,6 +25,7 @@ class RefreshView(TokenEndpoint):
 
     json_too: ClassVar[bool] = True
     audience_parameter: ClassVar[str] = "audience"
+    reauthenticate = True
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(
@@ -47,9 +48,6 @@ class RefreshView(TokenEndpoint):
         """Refuse another grant than the one there is."""
         if sent.text("grant_type") not in (None, GRANT):
             raise BadRequest(Cause.GRANT_TYPE)
-
-    def refuse(self, refused: Refused) -> Response:
-        return errors.response(refused, reauthenticate=True)
 
     def _asked(self, request: Request, sent: Parameters, client: KnownClient) -> Asked:
         return Asked(
