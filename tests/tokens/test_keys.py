@@ -8,12 +8,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.tokens.world import ALGS, key
 from tokenauth.tokens.encoding import from_base64url, from_json_object
 from tokenauth.tokens.keys import (
     Secret,
     SymmetricKey,
+    _der,
     access_key,
     header_segment,
     new_access_secret,
@@ -132,14 +135,23 @@ class TestEs256:
         twin = signature[:32] + upper.to_bytes(32, "big")
 
         key("ES256").public.verify(
-            _der(twin), b"message", ec.ECDSA(hashes.SHA256())
+            _as_der(twin), b"message", ec.ECDSA(hashes.SHA256())
         )  # any other library takes it
         assert not key("ES256").verifies(twin, b"message")
+
+    @given(st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1))
+    @example(0, 0)
+    @example(0x7F, 0x80)
+    @example(2**255, 2**248 - 1)
+    def test_hands_on_the_numbers_as_any_other_would(self, r, s):
+        raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+        assert _der(raw) == encode_dss_signature(r, s)
 
     def test_refuses_the_der_form(self):
         signature = key("ES256").sign(b"message")
 
-        assert not key("ES256").verifies(_der(signature), b"message")
+        assert not key("ES256").verifies(_as_der(signature), b"message")
 
     @pytest.mark.parametrize("r", [0, 1, P256_ORDER, P256_ORDER + 1, 2**256 - 1])
     @pytest.mark.parametrize("s", [0, 1, P256_ORDER // 2, P256_ORDER, 2**256 - 1])
@@ -148,7 +160,7 @@ class TestEs256:
         assert not key("ES256").verifies(r.to_bytes(32, "big") + s.to_bytes(32, "big"), b"message")
 
 
-def _der(signature):
+def _as_der(signature):
     return encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
 
 

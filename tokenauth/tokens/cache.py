@@ -10,7 +10,7 @@ class VerifiedTokens:
     """Two generations of dictionaries: a full young one becomes the old one, the old one goes."""
 
     def __init__(self, size: Callable[[], int]) -> None:
-        self._half = size
+        self._size = size
         self._young: dict[bytes, AccessClaims] = {}
         self._old: dict[bytes, AccessClaims] = {}
 
@@ -26,7 +26,7 @@ class VerifiedTokens:
 
     def put(self, token: bytes, claims: AccessClaims) -> None:
         """Remember a verified token."""
-        self._keep(hashlib.sha256(token).digest(), claims)
+        self._keep(hashlib.sha256(token).digest(), claims.slim())
 
     def clear(self) -> None:
         """Forget everything: a key went."""
@@ -36,6 +36,6 @@ class VerifiedTokens:
         return len(self._young) + len(self._old)
 
     def _keep(self, digest: bytes, claims: AccessClaims) -> None:
-        if len(self._young) >= self._half() // 2:
+        if len(self._young) >= self._size() // 2:
             self._young, self._old = {}, self._young
         self._young[digest] = claims

@@ -7,6 +7,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from tokenauth.tokens.encoding import from_json_object
+
 #: Version of the `ep` claim: [1, site, client, device, user].
 EPOCHS_VERSION = 1
 #: The last second of the year 9999, which every clock and database can say.
@@ -67,6 +69,16 @@ class AccessClaims(NamedTuple):
     def scopes(self) -> frozenset[str]:
         return frozenset(self.scope.split())
 
+    def slim(self) -> "AccessClaims":
+        """Return the same claims, sharing with other tokens what thousands of them have in common."""
+        return self._replace(
+            iss=_shared(self.iss),
+            aud=_shared_audience(self.aud),
+            client_id=_shared(self.client_id),
+            ep=_shared_epochs(*self.ep),
+            scope=_shared(self.scope),
+        )
+
     def payload(self) -> dict[str, Any]:
         """Return the members in the order they are signed; empty ones are left out."""
         members: dict[str, Any] = {
@@ -96,59 +108,101 @@ class AccessClaims(NamedTuple):
         return members
 
 
-_NAMES = ("iss", "sub", "client_id", "jti", "sid", "did", "scope", "iat", "exp", "auth_time", "gen", "br")
-# by type and not by isinstance, since True is an int to Python and never to us
-_TYPES = (str,) * 7 + (int,) * 5
-_required = itemgetter(*_NAMES)
-is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+def read(payload: bytes, *, kid: str) -> tuple[AccessClaims, int]:
+    """Return the claims of a signed payload, and the second before which they do not count.
+
+    Raises:
+        ValueError: No JSON object, or a claim is missing or not what REFERENCE T4 says.
+    """
+    plain = _is_plain(payload.decode("utf-8"))
+    if plain is not None:
+        return _of_plain(plain, kid), 0
+    members = from_json_object(payload)
+    return parsed(members, kid=kid), _second(members.get("nbf", 0))
+
+
+# Nearly every token is a plain one of our own, byte for byte as `AccessClaims.payload` is written: one
+# match reads it in a third of the time. Anything else goes the general way, and the tests hold both ways
+# to the same answers. The numbers are shorter than what the general way allows at most.
+_TEXT = '"([ !#-\\[\\]-~]+)"'
+_SECOND = "(0|[1-9][0-9]{0,10})"
+_COUNT = "(0|[1-9][0-9]{0,8})"
+_EPOCH = "(?:0|[1-9][0-9]{0,17})"
+_UUID = '"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"'
+_is_plain = re.compile(
+    rf'\{{"iss":{_TEXT},"sub":{_TEXT},"aud":{_TEXT},"client_id":{_TEXT},"iat":{_SECOND},"exp":{_SECOND},'
+    rf'"jti":{_TEXT},"sid":{_UUID},"did":{_UUID},"gen":{_COUNT},"br":{_COUNT},'
+    rf'"ep":\[{EPOCHS_VERSION},({_EPOCH},{_EPOCH},{_EPOCH},{_EPOCH})\],'
+    rf'"scope":{_TEXT},"auth_time":{_SECOND}\}}'
+).fullmatch
+
+
+def _of_plain(match: re.Match[str], kid: str) -> AccessClaims:
+    iss, sub, aud, client_id, iat, exp, jti, session, device, gen, br, ep, scope, auth_time = match.groups()
+    return AccessClaims(
+        iss,
+        sub,
+        (aud,),
+        client_id,
+        int(iat),
+        int(exp),
+        jti,
+        session,
+        device,
+        int(gen),
+        int(br),
+        _epochs_of_plain(ep),
+        scope,
+        int(auth_time),
+        kid,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _epochs_of_plain(text: str) -> Epochs:
+    return Epochs(*map(int, text.split(",")))
 
 
 def parsed(members: Mapping[str, Any], *, kid: str) -> AccessClaims:
-    """Return the claims of a signed payload, every type and range checked.
+    """Return what the members of a payload claim, every type and range checked.
 
     Raises:
         ValueError: A claim is missing or not what REFERENCE T4 says.
     """
     try:
-        required = _required(members)
-        audience, epochs = members["aud"], members["ep"]
+        iss, sub, aud, client_id, iat, exp, jti, session, device, gen, br, ep, scope, auth_time = _required(
+            members
+        )
     except KeyError:
         raise ValueError("a claim is missing") from None
-    if (*map(type, required),) != _TYPES:
-        raise ValueError("a claim of another type")
-    iss, sub, client_id, jti, session, device, scope, iat, exp, auth_time, gen, br = required
-    if not (iss and sub and client_id and jti and is_uuid(session) and is_uuid(device)):
-        raise ValueError("an empty claim, or sid or did is no UUID")
-    if min(iat, exp, auth_time, gen, br) < 0 or max(iat, exp, auth_time) > LATEST_SECOND:
-        raise ValueError("a number out of range")
-    if max(gen, br) > LARGEST_COUNT:
-        raise ValueError("a position out of range")
-    aud, ep, optional = _audience(audience), _epochs(epochs), _optional(members)
     return AccessClaims(
-        *(_shared(iss), sub, aud, _shared(client_id), iat, exp, jti, session, device, gen, br, ep),
-        *(_shared(scope), auth_time, kid, *optional),
+        iss=_text(iss),
+        sub=_text(sub),
+        aud=(_text(aud),) if type(aud) is str else _texts(aud),
+        client_id=_text(client_id),
+        iat=_second(iat),
+        exp=_second(exp),
+        jti=_text(jti),
+        session=_uuid(session),
+        device=_uuid(device),
+        gen=_whole(gen, at_most=LARGEST_COUNT),
+        br=_whole(br, at_most=LARGEST_COUNT),
+        ep=_epochs(ep),
+        scope=scope if scope == "" else _text(scope),
+        auth_time=_second(auth_time),
+        kid=kid,
+        acr=_text(members["acr"]) if "acr" in members else "",
+        amr=_texts(members["amr"]) if "amr" in members else (),
+        act=_member_of(members["act"], "sub") if "act" in members else "",
+        cnf_jkt=_member_of(members["cnf"], "jkt") if "cnf" in members else "",
     )
 
 
-def not_before(members: Mapping[str, Any]) -> int:
-    """Return the second before which a payload does not count: 0 where it names none.
-
-    Raises:
-        ValueError: `nbf` is no second.
-    """
-    second = members.get("nbf", 0)
-    if type(second) is not int or not 0 <= second <= LATEST_SECOND:
-        raise ValueError("nbf")
-    return second
-
-
-def _optional(members: Mapping[str, Any]) -> tuple[str, tuple[str, ...], str, str]:
-    """The claims that most tokens do not have: acr, amr, act, cnf."""
-    acr = _text(members["acr"]) if "acr" in members else ""
-    amr = _texts(members["amr"]) if "amr" in members else ()
-    act = _member_of(members["act"], "sub") if "act" in members else ""
-    cnf_jkt = _member_of(members["cnf"], "jkt") if "cnf" in members else ""
-    return acr, amr, act, cnf_jkt
+_required = itemgetter(
+    *("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "sid", "did"),
+    *("gen", "br", "ep", "scope", "auth_time"),
+)
+is_uuid = re.compile(_UUID.strip('"')).fullmatch
 
 
 def _text(value: object) -> str:
@@ -169,33 +223,41 @@ def _member_of(value: object, name: str) -> str:
     return _text(value.get(name))
 
 
-def _audience(value: object) -> tuple[str, ...]:
-    return _alone(_text(value)) if type(value) is str else _together(_texts(value))
+def _uuid(value: object) -> str:
+    text = _text(value)
+    if not is_uuid(text):
+        raise ValueError("not a UUID, or in another spelling")
+    return text
+
+
+def _whole(value: object, *, at_most: int) -> int:
+    # by type, since True is an int to Python and never to us
+    if type(value) is not int or not 0 <= value <= at_most:
+        raise ValueError("not a whole number, or out of range")
+    return value
+
+
+def _second(value: object) -> int:
+    return _whole(value, at_most=LATEST_SECOND)
 
 
 def _epochs(value: object) -> Epochs:
-    if type(value) is not list or (*map(type, value),) != (int,) * 5:
-        raise ValueError("ep")
-    version, *epochs = value
-    if version != EPOCHS_VERSION or min(epochs) < 0 or max(epochs) > _LARGEST_EPOCH:
-        raise ValueError("ep of another version, or out of range")
-    return _stamp(*epochs)
+    if type(value) is not list or len(value) != 5:
+        raise ValueError("not epochs")
+    version, site, client, device, user = (_whole(each, at_most=_LARGEST_EPOCH) for each in value)
+    if version != EPOCHS_VERSION:
+        raise ValueError("epochs of another version")
+    return Epochs(site, client, device, user)
 
 
-# what thousands of remembered tokens have in common is kept once
 @lru_cache(maxsize=1024)
 def _shared(text: str) -> str:
     return text
 
 
 @lru_cache(maxsize=1024)
-def _alone(audience: str) -> tuple[str, ...]:
-    return (audience,)
-
-
-@lru_cache(maxsize=1024)
-def _together(audience: tuple[str, ...]) -> tuple[str, ...]:
+def _shared_audience(audience: tuple[str, ...]) -> tuple[str, ...]:
     return audience
 
 
-_stamp = lru_cache(maxsize=1024)(Epochs)
+_shared_epochs = lru_cache(maxsize=1024)(Epochs)

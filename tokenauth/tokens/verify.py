@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tokenauth.errors import Cause, Refused
 from tokenauth.tokens import claims
 from tokenauth.tokens.claims import AccessClaims
-from tokenauth.tokens.encoding import from_base64url, from_json_object
+from tokenauth.tokens.encoding import from_base64url
 from tokenauth.tokens.keys import VerifyingKey
 
 #: Bytes; our own are below 1,000 with ES256 and a handful of audiences.
@@ -38,9 +38,7 @@ def access_token(
     try:
         if not key.verifies(from_base64url(signature), signed):
             return Refused(Cause.SIGNATURE)
-        members = from_json_object(from_base64url(payload))
-        verified = claims.parsed(members, kid=key.kid)
-        not_before = claims.not_before(members)
+        verified, not_before = claims.read(from_base64url(payload), kid=key.kid)
     except ValueError:
         return Refused(Cause.MALFORMED)
     if verified.iss != issuer or max(verified.iat, not_before) > now + leeway:
