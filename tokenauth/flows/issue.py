@@ -307,7 +307,8 @@ def _end_oldest_beyond_cap(user_key: str, moment: Moment) -> None:
 
 def _end(families: models.QuerySet[TokenFamily], cause: Cause, moment: Moment) -> None:
     """End the families of this selection that are still alive: row, order and event of each."""
-    for family in families.filter(revoked_at=None).select_for_update().select_related("client"):
+    # no join: it would lock the client's row, and with it every other login of that client
+    for family in families.filter(revoked_at=None).select_for_update():
         TokenFamily.objects.using(database()).filter(pk=family.pk).end(at=moment.at, cause=cause, actor="")
         orders.record(OrderKind.FAMILY, key=str(family.pk), at=moment.at, cause=cause)
         ended = trail.entry(

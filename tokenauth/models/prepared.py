@@ -15,6 +15,7 @@ from tokenauth import conf
 
 _GONE = "26000"  # a pooler gave us another server connection, or DISCARD ALL
 _CHANGED = "0A000"  # a migration changed what the plan returns
+_THERE = "42P05"  # another client of a pooler prepared it on this server connection
 
 #: Raw connection -> names of what it has prepared.
 _PREPARED: "WeakKeyDictionary[Any, set[str]]" = WeakKeyDictionary()
@@ -30,8 +31,10 @@ class Statement:
 
     @classmethod
     def of(cls, sql: str, types: Sequence[str]) -> "Statement":
-        digest = hashlib.sha256(sql.encode()).hexdigest()[:16]
-        return cls(sql, tuple(re.sub(r"\(\d+\)", "", type_) for type_ in types), f"tokenauth_{digest}")
+        bare = tuple(re.sub(r"\([\d, ]+\)", "", type_) for type_ in types)
+        # the name says all: whoever finds it prepared knows what it does
+        digest = hashlib.sha256("|".join([sql, *bare]).encode()).hexdigest()[:16]
+        return cls(sql, bare, f"tokenauth_{digest}")
 
     @property
     def prepare(self) -> str:
@@ -66,9 +69,17 @@ def _execute_prepared(
 ) -> None:
     known = _PREPARED.setdefault(connection.connection, set())
     if statement.name not in known:
-        cursor.execute(statement.prepare)
+        _prepare(cursor, statement)
         known.add(statement.name)
     cursor.execute(statement.execute, parameters)
+
+
+def _prepare(cursor: CursorWrapper, statement: Statement) -> None:
+    try:
+        cursor.execute(statement.prepare)
+    except DatabaseError as failure:
+        if _sqlstate(failure) != _THERE:
+            raise
 
 
 def _forget(
