@@ -59,5 +59,14 @@ TOKENAUTH: dict[str, Any] = {
     "ISSUER": "https://issuer.test",
     # every check asks the test's own connection: nothing outlives a test's transaction
     "MIRROR": "each-check",
+    # a test that is about a limit sets it
+    "LIMITS": {
+        "login_account": None,
+        "login_network": None,
+        "login_failures": None,
+        "refresh_network": None,
+        "refresh_family": None,
+        "introspect": None,
+    },
     "POLICIES": {"exact": {"base": "mobile", "grace": 0, "repeat": "exact"}},
 }
