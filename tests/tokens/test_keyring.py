@@ -327,6 +327,16 @@ class TestWrongSettings:
 
         assert signing_kid() == kid
 
+    def test_a_wrapping_key_that_is_about_to_leave_is_named_in_time(self, caplog, settings):
+        """Else emptying SECRET_KEY_FALLBACKS would stop the site."""
+        kid = signing_kid()
+        assert "older_wrapping_key" not in caplog.text
+        settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "new"
+        KEYRING.forget()
+
+        assert signing_kid() == kid
+        assert f"keys_under_an_older_wrapping_key keys={KeyRecord.objects.count()}" in caplog.text
+
     @override_settings(USE_TZ=False)
     def test_without_time_zones_keys_open_too(self):
         kid = signing_kid()

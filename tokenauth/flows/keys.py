@@ -13,7 +13,7 @@ from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.order import Plane
 from tokenauth.observability import log
 from tokenauth.policy import builtin
-from tokenauth.tokens import envelope, records
+from tokenauth.tokens import records
 from tokenauth.tokens.keyring import KEYRING, database
 
 #: Seconds after which every process has loaded a key that was made.
@@ -159,7 +159,7 @@ def rewrap() -> Rewrapped:
         for record in usable.select_for_update():
             if not records.opens(record):
                 not_opened.append(record.kid)
-            elif not envelope.is_under_first_key(bytes(record.envelope)):
+            elif not records.is_under_first_key(record):
                 records.reseal(record)
                 record.save(using=alias, update_fields=["envelope"])
                 done += 1
@@ -230,7 +230,7 @@ def _wrapped(record: KeyRecord) -> str:
         return ""
     if not records.opens(record):
         return "not opened"
-    return "first" if envelope.is_under_first_key(bytes(record.envelope)) else "older"
+    return "first" if records.is_under_first_key(record) else "older"
 
 
 @dataclass(slots=True)

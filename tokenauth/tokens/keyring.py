@@ -167,10 +167,11 @@ def _load() -> Keys:
         KeyRecord.objects.using(alias).usable().order_by("-created_at", "kid"),
         key=lambda record: _ORDER[KeyState(record.state)],
     )
-    access, symmetric = [], []
+    access, symmetric, older = [], [], 0
     for record in usable:
         try:
             secret = records.opened_secret(record)
+            older += not records.is_under_first_key(record)
             if record.purpose == KeyPurpose.ACCESS:
                 access.append((record, access_key(secret)))
             else:
@@ -180,6 +181,9 @@ def _load() -> Keys:
             log.note(
                 "key_does_not_open", level=40, kid=record.kid, purpose=record.purpose, state=record.state
             )
+    if older:
+        # before that one leaves the settings: `manage.py tokenauth_keys rewrap`
+        log.note("keys_under_an_older_wrapping_key", level=30, keys=older)
     return Keys(
         access={key.header: key for _, key in access},
         refresh={key.header: key for record, key in symmetric if record.purpose == KeyPurpose.REFRESH},

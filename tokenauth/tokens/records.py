@@ -111,6 +111,11 @@ def opened_secret(record: KeyRecord) -> Secret:
     return envelope.unseal(bytes(record.envelope), bound_to=_bound_to(record))
 
 
+def is_under_first_key(record: KeyRecord) -> bool:
+    """Whether a record needs no other wrapping key than the first."""
+    return envelope.is_under_first_key(bytes(record.envelope))
+
+
 def opens(record: KeyRecord) -> bool:
     """Whether a record is one of ours and as it was sealed."""
     try:
