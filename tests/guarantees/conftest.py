@@ -1,0 +1,17 @@
+"""What the tests of the guarantees share."""
+
+import random
+
+import pytest
+
+from tests.live import live_site
+
+__all__ = ["live_site"]
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Chance that can be played again: a test that fails shows its seed."""
+    seed = random.randrange(2**32)
+    print(f"seed: {seed}")
+    return random.Random(seed)
