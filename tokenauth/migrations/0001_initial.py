@@ -58,6 +58,9 @@ class Migration(migrations.Migration):
                 ('clients_version', models.BigIntegerField(default=0)),
                 ('keys_version', models.BigIntegerField(default=0)),
             ],
+            options={
+                'permissions': [('revoke', 'Can revoke tokens, sessions and keys')],
+            },
         ),
         migrations.CreateModel(
             name='RevocationOrder',

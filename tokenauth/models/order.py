@@ -92,6 +92,7 @@ class Plane(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="tokenauth_plane_is_one")]
+        permissions = [("revoke", "Can revoke tokens, sessions and keys")]
 
     def __str__(self) -> str:
         return f"plane at {self.n}"

@@ -1,0 +1,23 @@
+"""The Django admin of tokenauth: see what is stored, revoke at every level with a reason."""
+
+from tokenauth.admin.clients import ClientAdmin, ClientSecretAdmin
+from tokenauth.admin.devices import DeviceAdmin
+from tokenauth.admin.families import TokenFamilyAdmin
+from tokenauth.admin.keys import KeyRecordAdmin
+from tokenauth.admin.plane import AccountStateAdmin, PlaneAdmin, RevocationOrderAdmin, SiteAdmin, TaskRunAdmin
+from tokenauth.admin.trail import EventDetailAdmin, TokenEventAdmin
+
+__all__ = [
+    "AccountStateAdmin",
+    "ClientAdmin",
+    "ClientSecretAdmin",
+    "DeviceAdmin",
+    "EventDetailAdmin",
+    "KeyRecordAdmin",
+    "PlaneAdmin",
+    "RevocationOrderAdmin",
+    "SiteAdmin",
+    "TaskRunAdmin",
+    "TokenEventAdmin",
+    "TokenFamilyAdmin",
+]

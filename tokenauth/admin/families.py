@@ -1,0 +1,31 @@
+"""Sessions: token families."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
+from tokenauth.models import TokenFamily
+from tokenauth.revocation.subjects import OfFamily, OfUser
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
+    """A user's sessions; neither secret nor attempt is shown."""
+
+    list_display = ("id", "user_key", "client", "device", "generation", "created_at", "revoked_at", "cause")
+    list_filter = ("client", "cause")
+    list_select_related = ("client", "device")
+    search_fields = ("=id", "=user_key", "=client__client_id", "=device__id")
+    ordering = ("-absolute_expires_at",)
+    actions = ("revoke_sessions", "revoke_users")
+
+    @admin.action(description=_("Revoke the selected sessions"), permissions=["revoke"])
+    def revoke_sessions(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> None:
+        revoke_selected(request, selected, lambda family: OfFamily(family.pk))
+
+    @admin.action(description=_("Revoke all sessions of their users"), permissions=["revoke"])
+    def revoke_users(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> None:
+        users = selected.order_by("user_key").values_list("user_key", flat=True).distinct()
+        revoke_selected(request, users, OfUser)

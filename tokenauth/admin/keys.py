@@ -1,0 +1,26 @@
+"""Keys: their states, never their envelopes."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
+from tokenauth.models import KeyRecord
+from tokenauth.revocation.subjects import OfKey
+
+
+@admin.register(KeyRecord)
+class KeyRecordAdmin(RevokingMixin, ReadOnlyAdmin):
+    """What signs, will sign, and signed."""
+
+    list_display = ("kid", "purpose", "alg", "state", "created_at", "activated_at", "retiring_at", "ended_at")
+    list_filter = ("purpose", "state")
+    search_fields = ("=kid",)
+    ordering = ("purpose", "-created_at")
+    exclude = ("envelope",)
+    actions = ("kill_keys",)
+
+    @admin.action(description=_("Kill the selected keys for ever"), permissions=["revoke"])
+    def kill_keys(self, request: HttpRequest, selected: QuerySet[KeyRecord]) -> None:
+        revoke_selected(request, selected, lambda record: OfKey(record.kid))
