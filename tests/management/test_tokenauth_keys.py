@@ -182,6 +182,12 @@ class TestKill:
         with pytest.raises(CommandError, match="give --yes"):
             run("kill", kid())
 
+    def test_no_key_has_a_name_that_a_command_line_takes_for_an_option(self, monkeypatch):
+        names = iter(["-begins-with-a-dash", "--as-well", "does-not"])
+        monkeypatch.setattr(records, "new_symmetric_kid", lambda: next(names))
+
+        assert records.make(KeyPurpose.AUDIT, KeyState.RETIRING, at=timezone.now()).kid == "does-not"
+
     def test_an_unknown_key_is_an_error(self):
         with pytest.raises(CommandError, match="There is no key 'unknown'"):
             run("kill", "unknown", "--yes")

@@ -67,17 +67,22 @@ def promote(record: KeyRecord, *, at: datetime) -> None:
 
 def make(purpose: KeyPurpose, state: KeyState, *, at: datetime) -> KeyRecord:
     """Make and store one key. One query."""
-    if purpose == KeyPurpose.ACCESS:
-        secret = new_access_secret(conf.current().ALG)
-        key = access_key(secret)
-        kid, alg = key.kid, str(key.alg)
-    else:
-        secret, kid, alg = new_symmetric_secret(), new_symmetric_kid(), "HS256"
+    secret, kid, alg = _fresh(purpose)
+    while kid.startswith("-"):  # on a command line, killing it in a hurry, it would be taken for an option
+        secret, kid, alg = _fresh(purpose)
     record = KeyRecord(kid=kid, purpose=purpose, alg=alg, created_at=at)
     put_in_state(record, secret, state, at=at)
     record.save(using=database(), force_insert=True)
     log.note("key_made", kid=kid, purpose=purpose, state=state)
     return record
+
+
+def _fresh(purpose: KeyPurpose) -> tuple[Secret, str, str]:
+    if purpose != KeyPurpose.ACCESS:
+        return new_symmetric_secret(), new_symmetric_kid(), "HS256"
+    secret = new_access_secret(conf.current().ALG)
+    key = access_key(secret)
+    return secret, key.kid, key.alg
 
 
 def put_in_state(record: KeyRecord, secret: Secret, state: KeyState, *, at: datetime) -> None:
