@@ -243,47 +243,45 @@ class TestTheQuickWay:
 
         assert quick(payload) == general(payload)
 
-    @given(
-        st.sampled_from([*members()]),
-        st.sampled_from(
-            [
-                "0",
-                "00",
-                "-0",
-                "01",
-                "1.0",
-                "1e3",
-                "true",
-                "null",
-                '""',
-                '"a"',
-                "[]",
-                "{}",
-                "9" * 9,
-                "9" * 10,
-                "9" * 11,
-                "9" * 12,
-                "9" * 18,
-                "9" * 19,
-                "[1,0,0,0,0]",
-                "[1,00,0,0,0]",
-                "[1,-1,0,0,0]",
-                "[2,0,0,0,0]",
-                "[1, 0,0,0,0]",
-                '"\\u0041"',
-                '"\\ud800"',
-                '"\x7f"',
-                '"\t"',
-                "\u0663",
-                '"a","a":"b"',
-                '"https://issuer.test","iss":"x"',
-            ],
-        ),
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "0",
+            "00",
+            "-0",
+            "01",
+            "1.0",
+            "1e3",
+            "true",
+            "null",
+            '""',
+            '"a"',
+            "[]",
+            "{}",
+            "9" * 9,
+            "9" * 10,
+            "9" * 11,
+            "9" * 12,
+            "9" * 18,
+            "9" * 19,
+            "[1,0,0,0,0]",
+            "[1,00,0,0,0]",
+            "[1,-1,0,0,0]",
+            "[2,0,0,0,0]",
+            "[1, 0,0,0,0]",
+            '"\\u0041"',
+            '"\\ud800"',
+            '"\x7f"',
+            '"\t"',
+            "\u0663",
+            '"a","a":"b"',
+            '"https://issuer.test","iss":"x"',
+        ],
     )
-    def test_agrees_on_whatever_one_claim_says(self, name, text):
-        payload = to_json(members(**{name: "VALUE"})).replace(b'"VALUE"', text.encode())
-
-        assert quick(payload) == general(payload)
+    def test_agrees_on_whatever_one_claim_says(self, text):
+        for name in members():
+            payload = to_json(members(**{name: "VALUE"})).replace(b'"VALUE"', text.encode())
+            assert quick(payload) == general(payload), name
 
 
 class TestWhatIsRead:
