@@ -3,6 +3,7 @@
 from django.urls import re_path
 
 from tokenauth.api.views.devices import DevicesView, DeviceView, RevokeDeviceView
+from tokenauth.api.views.health import HealthView
 from tokenauth.api.views.introspect import IntrospectView
 from tokenauth.api.views.login import ContinueLoginView, LoginView
 from tokenauth.api.views.public import JwksView
@@ -21,6 +22,7 @@ urlpatterns = [
     re_path(r"^token/refresh/?$", RefreshView.as_view(), name="refresh"),
     re_path(r"^token/revoke/?$", RevokeView.as_view(), name="revoke"),
     re_path(r"^token/introspect/?$", IntrospectView.as_view(), name="introspect"),
+    re_path(r"^health/?$", HealthView.as_view(), name="health"),
     re_path(r"^jwks/?$", JwksView.as_view(), name="jwks"),
     re_path(r"^sessions/?$", SessionsView.as_view(), name="sessions"),
     re_path(r"^sessions/revoke-others/?$", RevokeOthersView.as_view(), name="revoke-others"),

@@ -27,8 +27,8 @@ _MOST_PAGES = 2_000
 class Health:
     """What an operator asks of a process's mirror."""
 
-    #: Seconds since the question was sent that the mirror's last answer belongs to.
-    age: float
+    #: Seconds since the question was sent that the mirror's last answer belongs to; None before the first.
+    age: float | None
     number: int
     orders: int
 
@@ -81,7 +81,8 @@ class ProcessMirror:
 
     def health(self) -> Health:
         """Return age (seconds), number and size of the mirror."""
-        return Health(clock.now() - self._asked_at, self._mirror.number, len(self._mirror.floors))
+        age = clock.now() - self._asked_at if self._loaded else None
+        return Health(age, self._mirror.number, len(self._mirror.floors))
 
     def forget(self) -> None:
         """Start anew at the next check: for tests and after a fork."""
@@ -167,14 +168,13 @@ class ProcessMirror:
             self._swept_at = clock.now()
 
     def _ask_the_tests_own_connection(self) -> Refused | None:
-        connection = connections[database()]
-        mirror = Mirror()
+        asked_at, connection, mirror = clock.now(), connections[database()], Mirror()
         while (answer := source.ask(connection, after=mirror.number)) is not None:
             mirror.take(answer)
             if answer.is_complete(source.PAGE):
                 self._followed(answer.clients_version, answer.keys_version)
                 break
-        self._mirror = mirror
+        self._mirror, self._asked_at, self._loaded = mirror, asked_at, True
         return None
 
     def _connection(self) -> BaseDatabaseWrapper:
