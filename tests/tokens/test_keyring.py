@@ -15,7 +15,7 @@ from django.test import override_settings
 from tests.tokens.world import ISSUER, NOW, claims
 from tokenauth.errors import NoUsableKey, Refused
 from tokenauth.models.key import SLOT, KeyPurpose, KeyRecord, KeyState
-from tokenauth.models.order import Plane
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.tokens import access, records, verify
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.encoding import to_base64url
@@ -127,7 +127,7 @@ class TestFollowing:
         signing_kid(keyring)
         made = committed(KeyPurpose.ACCESS, KeyState.RETIRING)
 
-        keyring.follow(Plane.objects.get().keys_version)
+        keyring.follow(Catalogue.objects.version_of(Held.KEYS))
 
         assert made.kid in {key.kid for key in keyring.current().access.values()}
 
