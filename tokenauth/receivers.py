@@ -13,7 +13,8 @@ from django.dispatch import receiver
 from tokenauth import conf
 from tokenauth.errors import Cause
 from tokenauth.flows.revoke import revoke
-from tokenauth.models import Client, ClientSecret, Plane, users
+from tokenauth.models import Catalogue, Client, ClientSecret, users
+from tokenauth.models.catalogue import Held
 from tokenauth.revocation.subjects import OfUser
 
 _CHANGED = "_tokenauth_account_changes"
@@ -50,7 +51,7 @@ def account_deleted(sender: type[models.Model], instance: models.Model, **kwargs
 @receiver([post_save, post_delete], sender=ClientSecret, dispatch_uid="tokenauth.secret_changed")
 def clients_changed(sender: type[models.Model], using: str, **kwargs: Any) -> None:
     """Make every process load clients and secrets again."""
-    Plane.objects.using(using).clients_changed()
+    Catalogue.objects.using(using).changed(Held.CLIENTS)
 
 
 @receiver(user_logged_out, dispatch_uid="tokenauth.logged_out")

@@ -12,6 +12,7 @@ from tokenauth.audit import mac
 from tokenauth.flows import keys
 from tokenauth.flows.keys import TooEarly
 from tokenauth.flows.revoke import revoke
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.event import EventKind, TokenEvent
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
@@ -131,11 +132,11 @@ class TestRotate:
         assert in_force(KeyPurpose.ACCESS) == rotated.kid
 
     def test_every_process_hears_of_it(self):
-        version = Plane.objects.get().keys_version
+        version = Catalogue.objects.version_of(Held.KEYS)
 
         keys.rotate(KeyPurpose.ACCESS, at=AT)
 
-        assert Plane.objects.get().keys_version > version
+        assert Catalogue.objects.version_of(Held.KEYS) > version
 
 
 class TestNew:
@@ -170,6 +171,7 @@ class TestRetireSpent:
         assert events()[-1] == (EventKind.KEY_RETIRED, former)
 
     def test_the_longest_access_token_there_ever_was_counts(self):
+        Plane.objects.ensure()
         Plane.objects.update(longest_access=7200)
         keys.rotate(KeyPurpose.ACCESS, at=AT)
 
@@ -201,10 +203,10 @@ class TestRetireSpent:
         assert state_of(former) == KeyState.RETIRING
 
     def test_nothing_spent_writes_nothing(self):
-        version = Plane.objects.get().keys_version
+        version = Catalogue.objects.version_of(Held.KEYS)
 
         assert keys.retire_spent(AT) == []
-        assert Plane.objects.get().keys_version == version
+        assert Catalogue.objects.version_of(Held.KEYS) == version
 
 
 class TestKill:

@@ -6,7 +6,8 @@ from django.utils import timezone
 from tests.factories import ClientFactory, secret_of
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows.clients import make_secret, retire_secret
-from tokenauth.models import ClientSecret, Plane, TokenEvent
+from tokenauth.models import Catalogue, ClientSecret, TokenEvent
+from tokenauth.models.catalogue import Held
 from tokenauth.policy import clients
 from tokenauth.policy.clients import DIRECTORY, Authenticated
 
@@ -21,8 +22,7 @@ def cause_of(client_id: str, secret: str | None) -> Cause | None:
 
 def follow() -> None:
     """What each poll of the mirror does."""
-    Plane.objects.ensure()
-    DIRECTORY.follow(Plane.objects.get().clients_version)
+    DIRECTORY.follow(Catalogue.objects.version_of(Held.CLIENTS))
 
 
 def test_two_secrets_live_side_by_side_and_the_retired_one_ends():

@@ -125,7 +125,7 @@ PLANE = uuid.uuid4()
 
 
 def answer(*numbered: Order, n: int, own: int | None = None, plane: uuid.UUID = PLANE, waiting=()) -> Answer:
-    return Answer(plane, n, 0, 0, own, numbered, tuple(waiting))
+    return Answer(plane, n, 300, 0, 0, own, numbered, tuple(waiting))
 
 
 class TestAMirrorThatPolls:

@@ -2,16 +2,21 @@
 
 import os
 import threading
+import uuid
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from tests.sessions import log_in, why_refused
+from tests.factories import ClientFactory
+from tests.sessions import claims_of, log_in, why_refused
 from tokenauth.errors import Cause
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
+from tokenauth.models.order import OrderKind
 from tokenauth.revocation import clock as boot
-from tokenauth.revocation import source
+from tokenauth.revocation import numbering, source
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfUser
 
@@ -200,3 +205,84 @@ def test_a_forked_child_polls_for_itself_and_leaves_the_parents_connection_alone
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert session.accepts()
+
+
+def test_nothing_is_forgotten_while_a_mirror_loads_anew(polling, boot_clock, monkeypatch):
+    session = log_in()
+    revoke(OfUser(users.key_of(session.user)))
+    boot_clock(0.6)
+    assert not session.accepts()
+    seen = []
+    real = source.ask
+
+    def watch(*args, **kwargs):
+        seen.append(MIRROR.floors().why_refused(claims_of(session.pair.access_token)))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(source, "ask", watch)
+    Plane.objects.update(plane_id=uuid.uuid4())
+
+    boot_clock(0.6)
+    session.accepts()
+
+    assert len(seen) >= 2
+    assert None not in seen
+
+
+def test_more_waiting_orders_than_a_page_are_all_seen_in_one_poll(polling, boot_clock, monkeypatch):
+    monkeypatch.setattr(source, "PAGE", 10)
+    monkeypatch.setattr(numbering, "number_visible", lambda connection: 0)
+    sessions = [log_in(client=ClientFactory(client_id=f"c{n}")) for n in range(3)]
+    sessions[0].accepts()
+    for n in range(25):
+        RevocationOrder.objects.create(kind=OrderKind.USER, key=f"other{n}", floor=1, at=timezone.now())
+    for session in sessions:
+        RevocationOrder.objects.create(kind=OrderKind.FAMILY, key=str(session.family_id), at=timezone.now())
+
+    boot_clock(0.6)
+
+    assert [session.accepts() for session in sessions] == [False] * 3
+
+
+def test_an_order_of_a_kind_that_this_release_does_not_know_stops_nobody(polling, boot_clock):
+    session, revoked = log_in(), log_in()
+    RevocationOrder.objects.create(kind=99, key="?", at=timezone.now())
+    revoke(OfUser(users.key_of(revoked.user)))
+
+    boot_clock(0.6)
+
+    assert session.accepts()
+    assert not revoked.accepts()
+
+
+def test_a_process_that_may_start_no_thread_lets_its_requests_poll(settings, monkeypatch):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "auto"}
+    MIRROR.forget()
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert log_in().accepts()
+
+
+@pytest.mark.postgres
+def test_a_question_takes_no_longer_than_a_quarter_of_the_bound(polling, boot_clock):
+    session = log_in()
+    session.accepts()
+    own = MIRROR._connection()
+
+    with own.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("250ms",)
+
+
+def test_a_site_that_saves_a_client_holds_no_numbering(polling):
+    client = ClientFactory()
+    revoke(OfUser("first"))
+
+    with CaptureQueriesContext(connection) as queries:
+        client.save()
+
+    assert not any("tokenauth_plane" in query["sql"] for query in queries.captured_queries)

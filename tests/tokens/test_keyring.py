@@ -14,8 +14,8 @@ from django.test import override_settings
 
 from tests.tokens.world import ISSUER, NOW, claims
 from tokenauth.errors import NoUsableKey, Refused
-from tokenauth.models.key import SLOT, KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.catalogue import Catalogue, Held
+from tokenauth.models.key import SLOT, KeyPurpose, KeyRecord, KeyState
 from tokenauth.tokens import access, records, verify
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.encoding import to_base64url

@@ -4,11 +4,19 @@ from tokenauth.admin.clients import ClientAdmin, ClientSecretAdmin
 from tokenauth.admin.devices import DeviceAdmin
 from tokenauth.admin.families import TokenFamilyAdmin
 from tokenauth.admin.keys import KeyRecordAdmin
-from tokenauth.admin.plane import AccountStateAdmin, PlaneAdmin, RevocationOrderAdmin, SiteAdmin, TaskRunAdmin
+from tokenauth.admin.plane import (
+    AccountStateAdmin,
+    CatalogueAdmin,
+    PlaneAdmin,
+    RevocationOrderAdmin,
+    SiteAdmin,
+    TaskRunAdmin,
+)
 from tokenauth.admin.trail import EventDetailAdmin, TokenEventAdmin
 
 __all__ = [
     "AccountStateAdmin",
+    "CatalogueAdmin",
     "ClientAdmin",
     "ClientSecretAdmin",
     "DeviceAdmin",

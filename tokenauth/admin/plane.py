@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
-from tokenauth.models import AccountState, Plane, RevocationOrder, Site, TaskRun
+from tokenauth.models import AccountState, Catalogue, Plane, RevocationOrder, Site, TaskRun
 from tokenauth.revocation.subjects import Everything, OfUser
 
 
@@ -51,7 +51,14 @@ class SiteAdmin(RevokingMixin, ReadOnlyAdmin):
 class PlaneAdmin(ReadOnlyAdmin):
     """What every mirror polls."""
 
-    list_display = ("id", "plane_id", "n", "longest_access", "clients_version", "keys_version")
+    list_display = ("id", "plane_id", "n", "longest_access")
+
+
+@admin.register(Catalogue)
+class CatalogueAdmin(ReadOnlyAdmin):
+    """Versions of what every process holds in memory."""
+
+    list_display = ("name", "version")
 
 
 @admin.register(TaskRun)

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from tokenauth.audit import trail
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.client import Client, ClientSecret
 from tokenauth.models.event import EventKind
 from tokenauth.models.key import KeyPurpose
-from tokenauth.models.order import Plane
 from tokenauth.policy.clients import PREFIX, digest_of
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -67,6 +67,6 @@ def enable(client: Client, *, actor: str = "") -> None:
 
 def _changed(kind: EventKind, client: Client, actor: str, at: datetime, data: dict[str, object]) -> None:
     alias = database()
-    Plane.objects.using(alias).clients_changed()
+    Catalogue.objects.using(alias).changed(Held.CLIENTS)
     event = trail.entry(kind, at=at, client_id=client.client_id, actor=actor, data=data)
     trail.save(event, using=alias)

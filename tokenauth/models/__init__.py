@@ -1,6 +1,7 @@
 """What is stored. One row a family, nothing in it that could be presented."""
 
 from tokenauth.models.account import AccountState, Site
+from tokenauth.models.catalogue import Catalogue
 from tokenauth.models.client import Client, ClientSecret
 from tokenauth.models.device import Device
 from tokenauth.models.event import EventDetail, TokenEvent
@@ -11,6 +12,7 @@ from tokenauth.models.task import TaskRun
 
 __all__ = [
     "AccountState",
+    "Catalogue",
     "Client",
     "ClientSecret",
     "Device",

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from tokenauth.models.order import Plane
+from tokenauth.models.catalogue import Catalogue, Held
 
 CLIENT_ID = RegexValidator(r"\A[\x21-\x7e]{1,100}\Z", "1 to 100 visible ASCII characters.")
 
@@ -16,7 +16,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
     def update(self, **changes: Any) -> int:
         """Update, and make every process load the clients again."""
         updated = super().update(**changes)
-        Plane.objects.using(self.db).clients_changed()
+        Catalogue.objects.using(self.db).changed(Held.CLIENTS)
         return updated
 
     def advance(self, client: "Client") -> int:

@@ -4,7 +4,7 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 
 class OrderKind(models.IntegerChoices):
@@ -64,16 +64,6 @@ class PlaneQuerySet(models.QuerySet["Plane"]):
         """Make the one row where it is absent."""
         self.bulk_create([Plane(pk=1, plane_id=uuid.uuid4())], ignore_conflicts=True)
 
-    def clients_changed(self) -> None:
-        """Make every process load clients and secrets again."""
-        self.ensure()
-        self.update(clients_version=F("clients_version") + 1)
-
-    def keys_changed(self) -> None:
-        """Make every process load the keyring again."""
-        self.ensure()
-        self.update(keys_version=F("keys_version") + 1)
-
 
 class Plane(models.Model):
     """The one row every mirror polls."""
@@ -85,8 +75,6 @@ class Plane(models.Model):
     n = models.BigIntegerField(default=0)
     #: Seconds.
     longest_access = models.IntegerField(default=300)
-    clients_version = models.BigIntegerField(default=0)
-    keys_version = models.BigIntegerField(default=0)
 
     objects = PlaneQuerySet.as_manager()
 

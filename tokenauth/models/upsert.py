@@ -6,21 +6,24 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def next_epoch(model: type[models.Model], pk: str | int, *, using: str) -> int:
-    """Insert a row at epoch 1, or move the epoch of the one that is there by one; return the epoch.
+def next_epoch(model: type[models.Model], pk: str | int, *, using: str, counter: str = "epoch") -> int:
+    """Insert a row at 1, or move the counter of the one that is there by one; return it.
 
     The row stays locked until commit. One query; two on MySQL and MariaDB.
+
+    Args:
+        counter: The column that counts.
     """
     connection = connections[using]
     quote = connection.ops.quote_name
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
-    insert = f"INSERT INTO {table} ({key}, epoch) VALUES (%s, 1) "  # noqa: S608 - only quoted names
+    insert = f"INSERT INTO {table} ({key}, {counter}) VALUES (%s, 1) "  # noqa: S608 - only quoted names
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
-            cursor.execute(insert + "ON DUPLICATE KEY UPDATE epoch = epoch + 1", [pk])
-            cursor.execute(f"SELECT epoch FROM {table} WHERE {key} = %s", [pk])  # noqa: S608
+            cursor.execute(insert + f"ON DUPLICATE KEY UPDATE {counter} = {counter} + 1", [pk])
+            cursor.execute(f"SELECT {counter} FROM {table} WHERE {key} = %s", [pk])  # noqa: S608
         else:
-            move = f"ON CONFLICT ({key}) DO UPDATE SET epoch = {table}.epoch + 1 RETURNING epoch"
+            move = f"ON CONFLICT ({key}) DO UPDATE SET {counter} = {table}.{counter} + 1 RETURNING {counter}"
             cursor.execute(insert + move, [pk])
         return int(cursor.fetchone()[0])
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from django.utils import timezone
 
 from tokenauth.errors import Cause, Refused
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.client import Client, ClientSecret
 from tokenauth.models.key import KeyPurpose
-from tokenauth.models.order import Plane
 from tokenauth.policy import builtin
 from tokenauth.policy.builtin import Policy
 from tokenauth.tokens.keyring import KEYRING, database
@@ -53,7 +53,7 @@ class KnownClient:
 
 
 class Directory:
-    """All clients, loaded as a whole; loaded again when the plane's `clients_version` moves."""
+    """All clients, loaded as a whole; loaded again when the catalogue's version moves."""
 
     def __init__(self) -> None:
         self._clients: Mapping[str, KnownClient] | None = None
@@ -83,7 +83,7 @@ class Directory:
     def _load(self) -> Mapping[str, KnownClient]:
         alias = database()
         # the version first: what changes while we load is loaded again
-        self._version = Plane.objects.using(alias).values_list("clients_version", flat=True).first() or 0
+        self._version = Catalogue.objects.using(alias).version_of(Held.CLIENTS)
         secrets: dict[int, list[ClientSecret]] = {}
         for secret in ClientSecret.objects.using(alias).order_by("-created_at"):
             secrets.setdefault(secret.client_id, []).append(secret)

@@ -122,6 +122,8 @@ class Answer:
 
     plane_id: UUID
     n: int
+    #: Seconds: the longest access lifetime ever in force.
+    longest_access: int
     clients_version: int
     keys_version: int
     #: Id of the order that carries the mirror's own number; None when it is gone or there is none.

@@ -1,11 +1,12 @@
 """This process's mirror: kept fresh by a thread where it can, by the requests themselves always."""
 
+import logging
 import os
 import threading
 import time
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
@@ -75,7 +76,7 @@ class ProcessMirror:
         if age <= bound * 0.8:
             return None
         if settings.MODE == "available" and self._loaded and age <= bound * 0.8 + settings.AVAILABLE_SECONDS:
-            log.note("accepted_by_stale_mirror", level=30, age=round(age, 3))
+            log.note("accepted_by_stale_mirror", level=logging.WARNING, age=round(age, 3))
             return None
         return Refused(Cause.STALE_MIRROR, retry_after=1)
 
@@ -124,39 +125,50 @@ class ProcessMirror:
     def _poll(self) -> None:
         try:
             connection = self._connection()
-            self._ask_until_complete(connection)
-        except DatabaseError as failure:
-            log.note("poll_failed", level=30, error=type(failure).__name__)
+            if self._ask_until_complete(connection):
+                # after the mirror is fresh: whoever numbers may have to wait for a writer
+                numbering.number_visible(connection)
+        except Error as failure:
+            log.note("poll_failed", level=logging.WARNING, error=type(failure).__name__)
             self._drop_connection()
 
-    def _ask_until_complete(self, connection: BaseDatabaseWrapper) -> None:
+    def _ask_until_complete(self, connection: BaseDatabaseWrapper) -> bool:
+        """Apply all there is; return whether orders wait for their number."""
+        waiting_after = 0
+        asked_at = clock.now()
         for _ in range(_MOST_PAGES):
-            # read BEFORE the question: what lay in a socket must not look fresh
-            asked_at = clock.now()
-            answer = source.ask(connection, after=self._mirror.number)
+            answer = source.ask(connection, after=self._mirror.number, waiting_after=waiting_after)
             if answer is None:
                 source.make_plane(connection)
             elif not self._mirror.take(answer):
                 self._load_anew()
-            else:
-                if answer.unnumbered:
-                    numbering.number_visible(connection)
-                if answer.is_complete(source.PAGE):
-                    self._became_fresh(connection, answer, asked_at)
-                    return
+            elif answer.is_complete(source.PAGE):
+                self._became_fresh(connection, answer, asked_at)
+                return bool(answer.unnumbered) or waiting_after > 0
+            elif answer.unnumbered:
+                # fresh as of the first page: a late commit may hide below the id we ask above
+                waiting_after = answer.unnumbered[-1].id
+                continue
+            # read BEFORE the question: what lay in a socket must not look fresh
+            asked_at = asked_at if waiting_after else clock.now()
+        return waiting_after > 0
 
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
         self._sweep()
         if not self._loaded:
-            source.note_access_lifetime(connection, builtin.longest_access())
+            if answer.longest_access < (longest := builtin.longest_access()):
+                source.note_access_lifetime(connection, longest)
             self._loaded = True
+            _bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
 
     def _load_anew(self) -> None:
-        log.note("database_behind", level=40, number=self._mirror.number)
-        former, self._mirror = self._mirror.floors, Mirror()
-        self._mirror.adopt(former)
+        """Start from the first order again, with all that is held: other threads judge meanwhile."""
+        log.note("database_behind", level=logging.ERROR, number=self._mirror.number)
+        new = Mirror()
+        new.adopt(self._mirror.floors)
+        self._mirror = new
 
     def _followed(self, clients_version: int, keys_version: int) -> None:
         clients.DIRECTORY.follow(clients_version)
@@ -183,6 +195,8 @@ class ProcessMirror:
             self._own = connections.create_connection(database())
             self._own.inc_thread_sharing()
             _with_timeouts(self._own)
+            patience = conf.current().STALENESS_BOUND / 4 if self._loaded else conf.current().START_TIMEOUT
+            _bound_statements(self._own, patience)
         return self._own
 
     def _drop_connection(self) -> None:
@@ -190,7 +204,7 @@ class ProcessMirror:
         if own is not None:
             try:
                 own.close()
-            except DatabaseError:
+            except Error:
                 self._abandoned.append(own)
 
     def _start_thread(self) -> None:
@@ -201,7 +215,10 @@ class ProcessMirror:
                 self._thread = threading.Thread(
                     target=self._keep_fresh, args=(self._stop,), name="tokenauth-mirror", daemon=True
                 )
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:  # no threads here: requests keep the mirror fresh
+                    log.note("no_thread", level=logging.WARNING)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         while not stop.wait(conf.current().STALENESS_BOUND / 4):
@@ -216,11 +233,30 @@ class ProcessMirror:
 def _with_timeouts(connection: BaseDatabaseWrapper) -> None:
     bound = conf.current().STALENESS_BOUND
     options = dict(connection.settings_dict.get("OPTIONS") or {})
-    if connection.vendor == "postgresql":
-        options.pop("pool", None)
-        options.setdefault("connect_timeout", max(2, round(bound)))
-        options.setdefault("tcp_user_timeout", round(bound * 1000))
+    match connection.vendor:
+        case "postgresql":
+            options.pop("pool", None)
+            options.setdefault("connect_timeout", max(2, round(bound)))
+            options |= {
+                "tcp_user_timeout": round(bound * 1000),
+                "keepalives_idle": 1,
+                "keepalives_interval": 1,
+            }
+        case "sqlite":
+            options["timeout"] = bound / 4
+        case "mysql":
+            options |= {"connect_timeout": max(2, round(bound)), "read_timeout": max(1, round(bound))}
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None}
+
+
+def _bound_statements(connection: BaseDatabaseWrapper, seconds: float) -> None:
+    """Let no question take longer; not behind a transaction pooler, whose other clients would meet it."""
+    pooled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and not pooled:
+            cursor.execute(f"SET statement_timeout = {round(seconds * 1000)}")
+        elif connection.vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
+            cursor.execute(f"SET SESSION max_statement_time = {seconds}")
 
 
 MIRROR = ProcessMirror()

@@ -1,5 +1,6 @@
 """Asking the database, the only source of freshness: one statement a poll (PROTOCOL 3)."""
 
+import logging
 import uuid
 from datetime import datetime
 from typing import Any
@@ -8,35 +9,40 @@ from uuid import UUID
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.models import upsert
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.observability import log
 from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
 
 #: Orders one statement brings; a reader that got as many asks again.
 PAGE = 5_000
 
+_KINDS = frozenset(Kind)
 _COLUMNS = ("id", "number", "kind", "key", "floor", "until")
 
 
-def ask(connection: BaseDatabaseWrapper, *, after: int) -> Answer | None:
+def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) -> Answer | None:
     """Return what the plane says above a number, in one statement and so one snapshot.
 
     Args:
         after: The reader's own number.
+        waiting_after: Id above which orders without a number are wanted.
     Returns:
         The answer, at most PAGE numbered and PAGE unnumbered orders; None while the plane has no row.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection), [after, after])
+        cursor.execute(_statement(connection), [after, after, waiting_after])
         rows = cursor.fetchall()
     if not rows:
         return None
-    orders = [_order(connection, row[5:]) for row in rows if row[5] is not None]
-    plane_id, n, clients_version, keys_version, own = rows[0][:5]
+    orders = [order for row in rows if (order := _order(connection, row[6:])) is not None]
+    plane_id, n, longest_access, clients_version, keys_version, own = rows[0][:6]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
         n=n,
-        clients_version=clients_version,
-        keys_version=keys_version,
+        longest_access=longest_access,
+        clients_version=clients_version or 0,
+        keys_version=keys_version or 0,
         own_order=own,
         numbered=tuple(sorted((o for o in orders if o.number is not None), key=_number)),
         unnumbered=tuple(o for o in orders if o.number is None),
@@ -68,10 +74,16 @@ def _statement(connection: BaseDatabaseWrapper) -> str:
     columns = ", ".join(quote(name) for name in _COLUMNS)
     number, key = quote("number"), quote("id")
     some = f"SELECT {columns} FROM {orders} WHERE {number}"  # noqa: S608 - only quoted names
+    held = quote(Catalogue._meta.db_table)
+
+    def version(what: Held) -> str:
+        return f"(SELECT version FROM {held} WHERE name = '{what.value}')"  # noqa: S608
+
     numbered = f"SELECT * FROM ({some} > %s ORDER BY {number} LIMIT {PAGE}) a"  # noqa: S608
-    waiting = f"SELECT * FROM ({some} IS NULL ORDER BY {key} LIMIT {PAGE}) b"  # noqa: S608
+    waiting = f"SELECT * FROM ({some} IS NULL AND {key} > %s ORDER BY {key} LIMIT {PAGE}) b"  # noqa: S608
     return (
-        f"SELECT p.plane_id, p.n, p.clients_version, p.keys_version, own.id, {_prefixed(quote)} "  # noqa: S608
+        f"SELECT p.plane_id, p.n, p.longest_access, {version(Held.CLIENTS)}, {version(Held.KEYS)}, own.id, "  # noqa: S608
+        f"{_prefixed(quote)} "
         f"FROM {plane} p LEFT JOIN {orders} own ON own.{number} = %s "
         f"LEFT JOIN ({numbered} UNION ALL {waiting}) o ON 1 = 1 WHERE p.id = 1"
     )
@@ -81,8 +93,13 @@ def _prefixed(quote: Any) -> str:
     return ", ".join(f"o.{quote(name)}" for name in _COLUMNS)
 
 
-def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order:
+def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order | None:
     id_, number, kind, key, floor, until = row
+    if id_ is None:
+        return None
+    if kind not in _KINDS:  # of a newer release, or forged: it must not stop the others
+        log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
+        return None
     return Order(id_, number, Kind(kind), key, floor, _unix(connection, until))
 
 

@@ -9,8 +9,8 @@ from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from tokenauth.errors import NoUsableKey
+from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
-from tokenauth.models.order import Plane
 from tokenauth.observability import log
 from tokenauth.tokens import records
 from tokenauth.tokens.keys import AccessKey, Secret, SymmetricKey, access_key, header_segment
@@ -33,7 +33,7 @@ class Keys:
     #: By purpose, the one in use first; a purpose without one is absent.
     symmetric: Mapping[str, tuple[SymmetricKey, ...]] = field(default_factory=dict)
     signing: AccessKey | None = None
-    #: The plane's `keys_version` that it was loaded at.
+    #: The catalogue's version that it was loaded at.
     version: int = -1
 
     def refresh_key(self, kid: str) -> SymmetricKey | None:
@@ -70,7 +70,7 @@ class Keyring:
         self._own.loaded = None
 
     def follow(self, version: int) -> None:
-        """Load again if the plane's `keys_version` is another than the one loaded at."""
+        """Load again if the catalogue's version is another than the one loaded at."""
         loaded = self._own.loaded or self._held
         if loaded is not None and loaded[1].version != version:
             self.forget()
@@ -79,7 +79,7 @@ class Keyring:
         """Say that the current transaction writes keys: all load again once it commits. Three queries."""
         alias = database()
         with transaction.atomic(using=alias):
-            Plane.objects.using(alias).keys_changed()
+            Catalogue.objects.using(alias).changed(Held.KEYS)
             self._own.alias = alias
             transaction.on_commit(_KeysCommitted(self), using=alias, robust=True)
 
@@ -162,7 +162,7 @@ class _OwnTransaction(threading.local):
 def _load() -> Keys:
     alias = database()
     # before the keys: what changes in between is seen as another version
-    version = Plane.objects.using(alias).values_list("keys_version", flat=True).first() or 0
+    version = Catalogue.objects.using(alias).version_of(Held.KEYS)
     usable = sorted(
         KeyRecord.objects.using(alias).usable().order_by("-created_at", "kid"),
         key=lambda record: _ORDER[KeyState(record.state)],
