@@ -116,9 +116,15 @@ def _continued(
         acr=step.acr,
         amr=(PASSWORD, answer.method),
     )
-    outcome = issue(user, asked=asked, backend=step.backend, seen=step.seen)
-    if isinstance(outcome, Issued):
-        user_logged_in.send(sender=type(user), request=request, user=user)
+    answered = False
+    try:
+        outcome = issue(user, asked=asked, backend=step.backend, seen=step.seen)
+        if isinstance(outcome, Issued):
+            user_logged_in.send(sender=type(user), request=request, user=user)
+        answered = not isinstance(outcome, Refused) or outcome.retry_after is None
+    finally:
+        if not answered:  # the same request may be sent again
+            limits.give_challenge_back(step.nonce)
     return outcome
 
 

@@ -5,7 +5,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 
-from django.db import DatabaseError
+from django.db import DatabaseError, Error
 
 from tokenauth import conf
 from tokenauth.audit import trail
@@ -52,7 +52,12 @@ def rotate(presented: str, *, asked: Asked) -> Outcome:
     No query before the signature holds; then two statements on PostgreSQL, the order of an early
     refresh included.
     """
-    outcome = _rotated(presented, asked)
+    try:
+        outcome = _rotated(presented, asked)
+    except Error as failure:
+        # the write may have committed: the client's retry finds out (lines 2 to 5)
+        log.note("database_failed", level=logging.ERROR, error=type(failure).__name__)
+        outcome = Refused(Cause.BUSY, retry_after=1)
     if isinstance(outcome, Refused):
         log.note(
             "refresh_refused",
@@ -74,20 +79,12 @@ def _rotated(presented: str, asked: Asked) -> Outcome:
         return Refused(Cause.SIGNATURE, claims.family_id)
 
     moment = Moment()  # before the first SELECT: PROTOCOL 1, "one clock per flow"
-    try:
-        outcome = _attempt(claims, asked, moment)
-        for _ in range(ATTEMPTS):
-            if outcome is not None:
-                break
-            time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - jitter
-            outcome = _attempt_locked(claims, asked, moment)
-    except DatabaseError as failure:
-        # the write may have committed: the client's retry finds out (lines 2 to 5)
-        log.note(
-            "database_failed", level=logging.ERROR, error=type(failure).__name__, family=claims.family_id
-        )
-        return Refused(Cause.BUSY, claims.family_id, retry_after=1)
-
+    outcome = _attempt(claims, asked, moment)
+    for _ in range(ATTEMPTS):
+        if outcome is not None:
+            break
+        time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - jitter
+        outcome = _attempt_locked(claims, asked, moment)
     if outcome is None:  # it moved each time since we read it
         return Refused(Cause.BUSY, claims.family_id, retry_after=1)
     if moment.is_too_long_ago():

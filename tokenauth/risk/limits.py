@@ -82,6 +82,11 @@ def use_up_challenge(nonce: str) -> None:
     _STORAGE.incr(_challenge(nonce), _CHALLENGE_KEPT, CHALLENGE_TRIES)
 
 
+def give_challenge_back(nonce: str) -> None:
+    """Let a challenge that was used up be answered again: its success never left the server."""
+    _STORAGE.incr(_challenge(nonce), _CHALLENGE_KEPT, -CHALLENGE_TRIES)
+
+
 def normalised(name: str) -> str:
     """Return an account name as limits count it: NFKC, case folded, trimmed."""
     return unicodedata.normalize("NFKC", name).casefold().strip()

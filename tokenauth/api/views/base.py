@@ -1,10 +1,12 @@
 """What all token endpoints share: a site's DRF defaults do not change a byte of their answers."""
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.db import InterfaceError, OperationalError
 from rest_framework import exceptions, status
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -19,6 +21,7 @@ from tokenauth.api import errors
 from tokenauth.api.client_authentication import RefusedClient
 from tokenauth.api.parameters import BadRequest, UnsupportedMediaType
 from tokenauth.errors import Cause, PublicError, Refused
+from tokenauth.observability import log
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
@@ -99,6 +102,10 @@ class TokenEndpoint(PinnedView):
                 return _plain(exc.status_code)
             case exceptions.APIException():
                 return errors.response(Refused(Cause.MALFORMED))
+            case OperationalError() | InterfaceError():
+                # whether it wrote or not, the same request may be sent again
+                log.note("database_failed", level=logging.ERROR, error=type(exc).__name__)
+                return errors.response(Refused(Cause.BUSY, retry_after=1))
         raise exc
 
 

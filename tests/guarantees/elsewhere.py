@@ -1,0 +1,37 @@
+"""What another process makes of a token: it remembers nothing and asks the database for everything."""
+
+import time
+
+from django.db import connections
+
+from tokenauth import conf
+from tokenauth.errors import Refused
+from tokenauth.revocation import source
+from tokenauth.revocation.mirror import Mirror
+from tokenauth.tokens import verify
+from tokenauth.tokens.keyring import Keyring, database
+
+#: Settings of a process whose mirror has a connection of its own, as in production, but no thread.
+OWN_MIRROR = {"MIRROR": "request"}
+
+
+def accepted_elsewhere(access_token: str) -> bool:
+    """Whether a process whose keys and mirror were loaded this moment accepts an access token."""
+    settings = conf.current()
+    claims = verify.access_token(
+        access_token.encode(),
+        keys=Keyring().current().access,
+        issuer=settings.ISSUER,
+        leeway=settings.LEEWAY,
+        now=time.time(),
+    )
+    return not isinstance(claims, Refused) and _fresh_mirror().floors.why_refused(claims) is None
+
+
+def _fresh_mirror() -> Mirror:
+    mirror = Mirror()
+    while (answer := source.ask(connections[database()], after=mirror.number)) is not None:
+        mirror.take(answer)
+        if answer.is_complete(source.PAGE):
+            break
+    return mirror
