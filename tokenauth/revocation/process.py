@@ -181,7 +181,11 @@ class ProcessMirror:
 
     def _ask_the_tests_own_connection(self) -> Refused | None:
         asked_at, connection, mirror = clock.now(), connections[database()], Mirror()
-        while (answer := source.ask(connection, after=mirror.number)) is not None:
+        while True:
+            answer = source.ask(connection, after=mirror.number)
+            if answer is None:  # without the plane's row no order can be seen
+                source.make_plane(connection)
+                continue
             mirror.take(answer)
             if answer.is_complete(source.PAGE):
                 self._followed(answer.clients_version, answer.keys_version)
