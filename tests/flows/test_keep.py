@@ -145,3 +145,19 @@ def test_it_is_in_the_trail_once():
     event = TokenEvent.objects.get(kind=EventKind.KEPT)
     assert (event.generation, event.branch, event.user_key) == (1, 0, users.key_of(session.user))
     assert mac.holds(event)
+
+
+@pytest.mark.parametrize("gone", ["deactivated", "deleted"])
+def test_a_change_that_takes_the_account_away_keeps_nothing(gone):
+    session = log_in()
+    user = get_user_model().objects.get(pk=session.user.pk)
+
+    with keep(request_of(session), user) as kept:
+        if gone == "deleted":
+            user.delete()
+        else:
+            user.is_active = False
+            user.save()
+
+    assert kept.pair is None
+    assert not session.accepts()

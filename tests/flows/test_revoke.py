@@ -1,7 +1,7 @@
 """Revoking at every level, and how the levels combine."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -13,7 +13,7 @@ from tests.sessions import Session, claims_of, log_in
 from tokenauth.errors import Refused
 from tokenauth.flows import revoke, revoke_others
 from tokenauth.flows.clients import enable
-from tokenauth.models import Client, Device, RevocationOrder, TokenEvent, TokenFamily, users
+from tokenauth.models import Client, Device, Plane, RevocationOrder, TokenEvent, TokenFamily, users
 from tokenauth.revocation.subjects import (
     Everything,
     EverythingBefore,
@@ -149,6 +149,7 @@ def test_a_revocation_is_in_the_trail_with_who_and_why():
 
 
 def test_orders_are_numbered_after_their_commit_without_a_gap():
+    Plane.objects.ensure()  # as the first poll of any process does
     for _ in range(3):
         revoke(OfUser("someone"))
 
@@ -208,3 +209,20 @@ def test_a_lost_device_is_final():
 
     assert again.pair.device_id != session.pair.device_id
     assert Device.objects.get(pk=session.pair.device_id).lost_at is not None
+
+
+@pytest.mark.parametrize("reason", ["😀" * 300, "x" * 5_000, "\x00é" * 300, ""])
+def test_any_reason_is_taken_and_cut(reason):
+    revoke(OfUser("someone"), reason=reason, actor="a" * 400)
+
+    assert TokenEvent.objects.latest("id").user_key == "someone"
+
+
+def test_a_moment_within_a_second_covers_what_began_in_it(clock):
+    clock.move_to(datetime(2026, 1, 1, 12, 0, 0, 300_000, UTC))
+    session = log_in()
+    clock.shift(120)
+
+    revoke(EverythingBefore(datetime(2026, 1, 1, 12, 0, 0, 700_000, UTC)))
+
+    assert isinstance(session.show(session.pair.refresh_token), Refused)

@@ -4,8 +4,10 @@ import pytest
 
 from tests.sessions import answer_of, log_in
 from tokenauth.errors import Cause, Refused
+from tokenauth.flows import verdict
+from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import Repeated, Rotated, Sibling
-from tokenauth.models import RevocationOrder, TokenEvent
+from tokenauth.models import RevocationOrder, TokenEvent, rotation
 from tokenauth.models.event import EventKind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,3 +123,38 @@ def test_theft_is_found_whatever_the_limit(settings):
     session.refresh()
 
     assert session.show(stolen.refresh_token) == Refused(Cause.REUSE, session.family_id)
+
+
+@pytest.mark.parametrize("spelled", [str.upper, str.lower, lambda id_: id_.replace("-", "")])
+def test_a_public_device_id_is_the_same_in_any_spelling(spelled):
+    session = log_in()
+
+    assert session.refresh(device_id=spelled(str(session.pair.device_id)))
+
+
+def test_of_several_repeats_one_is_an_event(clock):
+    session = log_in()
+    session.refresh_and_lose_the_answer()
+    seen = rotation.read(session.family_id, using="default")
+    assert seen is not None
+
+    write = verdict.overlap(seen, Moment())
+
+    assert [rotation.swap(seen.family, write, using="default") for _ in range(2)] == [True, False]
+
+
+def test_a_policy_that_always_supersedes_ends_what_a_repeat_made_longer(clock, settings):
+    settings.TOKENAUTH = {
+        **settings.TOKENAUTH,
+        "POLICIES": {"browser": {"supersede": "always", "access": 60}},
+    }
+    session = log_in()
+    session.refresh_and_lose_the_answer(key="k" * 16)
+    clock.shift(120)
+    longer = answer_of(session.show(session.pair.refresh_token, key="k" * 16))
+    assert session.accepts(longer.access_token)
+
+    session.pair = longer
+    session.refresh()
+
+    assert not session.accepts(longer.access_token)

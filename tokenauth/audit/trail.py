@@ -69,7 +69,7 @@ def detail(*, address: str | None, agent: str, name: str = "") -> EventDetail:
         name: The user's name at the time.
     """
     return EventDetail(
-        salt=os.urandom(16), address=address, agent=_storable(agent, 256), name=_storable(name, 255)
+        salt=os.urandom(16), address=address, agent=storable(agent, 256), name=storable(name, 255)
     )
 
 
@@ -87,6 +87,6 @@ def save(event: TokenEvent, *, using: str, detail: EventDetail | None = None) ->
         detail.save(using=using, force_insert=True)
 
 
-def _storable(text: str, length: int) -> str:
-    # no database stores NUL or lone surrogates
+def storable(text: str, length: int) -> str:
+    """Return a text that every database stores: without NUL and lone surrogates, cut to its column."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")[:length]

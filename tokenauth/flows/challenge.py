@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from tokenauth import conf
 from tokenauth.flows.asked import DeviceAsked, LoginAsked
 from tokenauth.flows.moment import Moment
-from tokenauth.flows.seen import Seen
+from tokenauth.flows.seen import Seen, SeenDevice
 from tokenauth.models import users
 from tokenauth.models.key import KeyPurpose
 from tokenauth.policy.clients import KnownClient
@@ -26,7 +26,7 @@ from tokenauth.tokens.keys import SymmetricKey
 PREFIX = "tkc_"
 #: Seconds between the two steps.
 LIFETIME = 300
-_VERSION = b"challenge 1"
+_VERSION = b"challenge 2"
 _NONCE = 12
 
 
@@ -52,6 +52,10 @@ class Challenged:
 class FirstStep:
     """What the first step proved and saw."""
 
+    #: The name that was sent: failures of both steps count as one.
+    account: str = field(repr=False)
+    #: Public id of the device whose failures are counted apart.
+    known_device: str | None
     user_key: str
     backend: str
     #: Digest of the password hash that was checked: a change in between ends the challenge.
@@ -69,7 +73,7 @@ class FirstStep:
 
 
 def asked_for(
-    user: AbstractBaseUser, *, asked: LoginAsked, seen: Seen, backend: str, request: Any
+    user: AbstractBaseUser, *, account: str, asked: LoginAsked, seen: Seen, backend: str, request: Any
 ) -> Challenged | None:
     """Ask the site whether the password is enough for this login; None where it is."""
     ask = _hook(conf.current().LOGIN_CHALLENGE)
@@ -79,6 +83,8 @@ def asked_for(
     if challenge is None:
         return None
     step = FirstStep(
+        account=account,
+        known_device=str(seen.device.pk) if seen.device is not None else None,
         user_key=users.key_of(user),
         backend=backend,
         credential=credential_of(user),
@@ -150,13 +156,15 @@ def _unsealed(challenge: str, key: SymmetricKey) -> FirstStep | None:
 
 def _members(step: FirstStep) -> dict[str, Any]:
     seen, device = step.seen, step.device
-    known = seen.device and [str(seen.device[0]), seen.device[1]]
+    devices = {str(pk): epoch for pk, epoch in seen.devices_of(step.user_key).items()}
     return {
+        "account": step.account,
+        "known": step.known_device,
         "user": step.user_key,
         "backend": step.backend,
         "credential": step.credential,
         "client": step.client_id,
-        "seen": [seen.site, seen.client, seen.account, known],
+        "seen": [seen.site, seen.client, seen.user_key, seen.account, devices],
         "device": [device.id, device.name, device.platform],
         "scope": step.scope,
         "audience": list(step.audience),
@@ -169,14 +177,17 @@ def _members(step: FirstStep) -> dict[str, Any]:
 
 
 def _step(members: dict[str, Any]) -> FirstStep:
-    site, client, account, known = members["seen"]
+    site, client, named, account, devices = members["seen"]
+    known = tuple(SeenDevice(UUID(pk), epoch, members["user"]) for pk, epoch in devices.items())
     device_id, name, platform = members["device"]
     return FirstStep(
+        account=members["account"],
+        known_device=members["known"],
         user_key=members["user"],
         backend=members["backend"],
         credential=members["credential"],
         client_id=members["client"],
-        seen=Seen(site, client, account, known and (UUID(known[0]), known[1])),
+        seen=Seen(site, client, named, account, known),
         device=DeviceAsked(id=device_id, name=name, platform=platform),
         scope=members["scope"],
         audience=tuple(members["audience"]),

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, OperationalError, models, transaction
+from django.db import IntegrityError, OperationalError, models
 from django.db.models import Subquery
 
 from tokenauth import conf
@@ -83,7 +83,7 @@ def issue(
         return stamps
     for _ in range(ATTEMPTS):
         try:
-            with transaction.atomic(using=database()):
+            with isolation.read_committed(using=database()):
                 outcome = _made(user, asked, backend, seen, stamps, granted, moment)
             break
         except IntegrityError:  # another login of this device was first: end that one instead
@@ -124,7 +124,7 @@ def _stamps(user: AbstractBaseUser, asked: LoginAsked, seen: Seen) -> Stamps | R
         now.disabled
         or now.epochs.site != seen.site
         or now.epochs.client != seen.client
-        or (seen.account is not None and now.epochs.user != seen.account)
+        or (seen.user_key == users.key_of(user) and now.epochs.user != seen.account)
         or _changed(user, now)
     )
     if overtaken:
@@ -214,6 +214,8 @@ def _made(
 ) -> Issued | Refused:
     """Everything that one login writes; the caller's transaction makes it one commit."""
     alias, user_key, policy = database(), users.key_of(user), asked.client.policy
+    # one login of an account at a time: else several pass the cap together
+    AccountState.objects.using(alias).locked(user_key).first()
     device = _device(asked, user_key, seen, moment)
     if isinstance(device, Refused):
         return device
@@ -269,10 +271,10 @@ def _device(asked: LoginAsked, user_key: str, seen: Seen, moment: Moment) -> Dev
     """The device of a login: the known one unless it was revoked meanwhile, else a new one."""
     alias = database()
     devices = Device.objects.using(alias)
-    if seen.device is not None:
-        pk, epoch = seen.device
-        known = devices.filter(pk=pk, user_key=user_key, lost_at=None, epoch=epoch).first()
-        return Refused(Cause.CREDENTIALS) if known is None else _device_at_known_floor(known)
+    before = seen.devices_of(user_key)
+    unmoved = sum(devices.filter(pk=pk, epoch=epoch, lost_at=None).count() for pk, epoch in before.items())
+    if unmoved < len(before):
+        return Refused(Cause.CREDENTIALS)
     if asked.device.id is not None:
         client = Client(pk=asked.client.pk)
         if known := devices.known_as(asked.device.id, user_key=user_key, client=client).first():

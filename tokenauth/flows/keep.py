@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connections, transaction
+from django.db import connections
 
 from tokenauth.audit import trail
 from tokenauth.errors import NotAsContextManager, SessionEnded
@@ -18,7 +18,7 @@ from tokenauth.flows import pair, standing, verdict
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import TokenPair
 from tokenauth.flows.pair import Answer, Granted
-from tokenauth.models import rotation, users
+from tokenauth.models import isolation, rotation, users
 from tokenauth.models.account import AccountState
 from tokenauth.models.event import EventKind
 from tokenauth.models.family import TokenFamily
@@ -70,7 +70,7 @@ class keep:
 
     def __enter__(self) -> "keep":
         self._entered = True
-        self._atomic = transaction.atomic(using=database())
+        self._atomic = isolation.read_committed(using=database())
         self._atomic.__enter__()
         try:
             self._moment = Moment()
@@ -84,7 +84,7 @@ class keep:
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if raised is None and self._facts is not None:
+            if raised is None and self._facts is not None and not _is_gone(self._facts):
                 self._pair = _stamped_anew(self._facts, self._moment)
         except BaseException as failure:
             self._atomic.__exit__(type(failure), failure, failure.__traceback__)
@@ -122,6 +122,12 @@ def _lock_user(user: AbstractBaseUser) -> None:
         no_key = connections[alias].features.has_select_for_no_key_update
         rows = rows.select_for_update(no_key=True) if no_key else rows.select_for_update()
     rows.values_list("pk", flat=True).first()
+
+
+def _is_gone(facts: Facts) -> bool:
+    """Whether the change itself took the account away: then there is nobody to keep."""
+    now = rotation.read(facts.family.pk, using=database())
+    return now is None or standing.account_is_gone(now)
 
 
 def _stamped_anew(facts: Facts, moment: Moment) -> TokenPair:

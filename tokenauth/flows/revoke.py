@@ -1,12 +1,12 @@
 """Revoking: an epoch moves or something ends for good, and the order lies in the same commit (PROTOCOL 2)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -14,6 +14,7 @@ from tokenauth.audit import trail
 from tokenauth.errors import Cause
 from tokenauth.flows import keys
 from tokenauth.flows.outcomes import Revoked
+from tokenauth.models import isolation
 from tokenauth.models.account import AccountState, Site
 from tokenauth.models.client import Client
 from tokenauth.models.device import Device
@@ -33,10 +34,15 @@ from tokenauth.revocation.subjects import (
     OfUser,
     Subject,
 )
+from tokenauth.tokens.encoding import to_json
 from tokenauth.tokens.keyring import database
 
 #: Seconds that `EverythingBefore` lies in the past at least: clocks of other machines may be behind.
 BEFORE_MARGIN = 60
+#: Characters of a reason that are kept.
+REASON = 200
+#: Bytes of its JSON, so that an event's data holds it beside other facts.
+_REASON_BYTES = 380
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,14 @@ class Why:
 
     @property
     def data(self) -> dict[str, Any] | None:
-        # cut so that 512 bytes of JSON hold it in any script
-        return {"reason": self.reason[:60]} if self.reason else None
+        reason = self.reason
+        while len(to_json({"reason": reason})) > _REASON_BYTES:
+            reason = reason[:-1]
+        return {"reason": reason} if reason else None
+
+
+def _why(cause: Cause, reason: str, actor: str) -> Why:
+    return Why(cause, trail.storable(reason, REASON), trail.storable(actor, 255), timezone.now())
 
 
 def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause = Cause.REVOKED) -> Revoked:
@@ -59,7 +71,7 @@ def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause 
 
     Args:
         subject: What to revoke.
-        reason: A human's words, for the trail; the first 60 characters are kept.
+        reason: A human's words, for the trail; the first 200 characters are kept, fewer outside ASCII.
         actor: Who revokes, for the trail.
         cause: What the log says of refusals that follow.
     Returns:
@@ -71,8 +83,8 @@ def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause 
     Joins the caller's transaction, so that a change and its revocation commit together; at most four
     queries whatever the number of sessions. Every process refuses within the staleness bound of the commit.
     """
-    why = Why(cause, reason, actor, timezone.now())
-    with transaction.atomic(using=database()):
+    why = _why(cause, reason, actor)
+    with isolation.read_committed(using=database()):
         revoked = cast("Callable[[Subject, Why], Revoked]", _BY_SUBJECT[type(subject)])(subject, why)
     log.note("revoked", subject=type(subject).__name__, cause=cause, actor=actor, order=revoked.order_id)
     return revoked
@@ -86,14 +98,14 @@ def revoke_others(*, user_key: str, but_family: UUID, reason: str = "", actor: s
     Returns:
         `families` is 1 where the session could be kept, 0 where it had ended and so ended with the rest.
     """
-    why = Why(Cause.REVOKED, reason, actor, timezone.now())
+    why = _why(Cause.REVOKED, reason, actor)
     alias = database()
-    with transaction.atomic(using=alias):
+    with isolation.read_committed(using=alias):
         epoch = AccountState.objects.using(alias).advance(user_key)
         own = TokenFamily.objects.using(alias).filter(pk=but_family, user_key=user_key, revoked_at=None)
         kept = own.filter(ep_user=epoch - 1).update(ep_user=epoch)
         order = orders.record(
-            OrderKind.USER, key=user_key, floor=epoch, at=why.at, cause=why.cause, actor=actor
+            OrderKind.USER, key=user_key, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
         )
         _write(
             EventKind.REVOKED,
@@ -191,7 +203,7 @@ def _everything(subject: Everything, why: Why) -> Revoked:
 def _everything_before(subject: EverythingBefore, why: Why) -> Revoked:
     if subject.moment > why.at - timedelta(seconds=BEFORE_MARGIN):
         raise ValueError(f"the moment must lie at least {BEFORE_MARGIN} seconds in the past")
-    second = Site.objects.using(database()).refuse_issued_before(int(subject.moment.timestamp()))
+    second = Site.objects.using(database()).refuse_issued_before(math.ceil(subject.moment.timestamp()))
     order = orders.record(OrderKind.BEFORE, floor=second, at=why.at, cause=why.cause, actor=why.actor)
     _write(EventKind.REVOKED, why, extra={"before": second})
     return Revoked(order.pk, second)

@@ -5,7 +5,7 @@ import random
 import time
 from dataclasses import dataclass, replace
 
-from django.db import DatabaseError, Error
+from django.db import Error
 
 from tokenauth import conf
 from tokenauth.audit import trail
@@ -108,7 +108,7 @@ def _attempt(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | N
             return Refused(Cause.UNKNOWN_FAMILY, claims.family_id)
         judged = _judged(facts, claims, asked, moment)
         return judged.outcome if _written(facts, judged.write) else None
-    except DatabaseError as failure:
+    except Error as failure:
         if isolation.is_transient(failure):
             return None
         raise
@@ -132,7 +132,7 @@ def _attempt_locked(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outc
         with isolation.short_locks(using=database()):
             rotation.lock(claims.family_id, using=database())
             return _attempt(claims, asked, moment)
-    except DatabaseError as failure:
+    except Error as failure:
         if isolation.is_transient(failure):
             return None
         raise
@@ -157,7 +157,8 @@ def _unbound(facts: Facts, asked: Asked, policy: Policy, moment: Moment) -> Judg
     """Binding to client, transport, proof key and device."""
     family = facts.family
     if family.client_id != asked.client.pk or family.transport != asked.transport:
-        trail.save(verdict.shown_by_another(facts, asked, moment), using=database())
+        if limits.is_first_refusal_of(family.id, presenter=asked.client.client_id):
+            trail.save(verdict.shown_by_another(facts, asked, moment), using=database())
         return _refused(Cause.BINDING, family)
     if family.jkt or policy.proof == "required":
         return _refused(Cause.PROOF, family)

@@ -9,6 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from tokenauth.errors import Cause
 from tokenauth.flows.moment import Moment
 from tokenauth.models import users
+from tokenauth.models.device import as_public_id
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
 from tokenauth.revocation.mirror import Floors, Kind
@@ -85,7 +86,5 @@ def _known(stored: str) -> Cause:
 
 
 def is_own_device(family: TokenFamily, installation: str | None, sent: str | None) -> bool:
-    """Whether the device id that was sent, if any, is the family's."""
-    return (
-        sent is None or sent == str(family.device_id) or (installation is not None and sent == installation)
-    )
+    """Whether the device id that was sent, if any, is the family's, in whatever spelling."""
+    return sent is None or sent == installation or as_public_id(sent) == family.device_id

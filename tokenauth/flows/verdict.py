@@ -123,6 +123,8 @@ def overlap(facts: Facts, moment: Moment) -> Write:
     family = facts.family
     return Write(
         changes={"overlapped": True},
+        # of several repeats at once one is the event
+        guards={"overlapped": False},
         event=_event(
             EventKind.REPEATED, facts, moment, generation=family.generation, branch=family.branches - 1
         ),
@@ -176,7 +178,11 @@ def _newest(family: TokenFamily, answer: Answer, asked: Asked) -> dict[str, obje
 
 def _supersession(facts: Facts, answer: Answer, policy: Policy, moment: Moment) -> RevocationOrder | None:
     left = (facts.family.access_expires_at - moment.at).total_seconds()
-    tolerated = {"never": float("inf"), "always": 0.0, "early": max(policy.grace, 0.2 * policy.access)}
+    tolerated = {
+        "never": float("inf"),
+        "always": float("-inf"),
+        "early": max(policy.grace, 0.2 * policy.access),
+    }
     if left <= tolerated[policy.supersede]:
         return None
     return orders.order(

@@ -11,7 +11,8 @@ from tokenauth.models.client import Client
 from tokenauth.models.ids import new_id
 
 
-def _as_public_id(sent: str) -> uuid.UUID | None:
+def as_public_id(sent: str) -> uuid.UUID | None:
+    """Return the public id that a client sent, in whatever spelling; None where it is none."""
     try:
         return uuid.UUID(sent)
     except ValueError:
@@ -25,10 +26,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def known_as(self, sent: str, *, user_key: str, client: Client) -> Self:
         """The user's device of that public id or installation; lost ones are never found."""
+        return self.called(sent, client_pk=client.pk).filter(user_key=user_key)
+
+    def called(self, sent: str, *, client_pk: int) -> Self:
+        """Devices of a client, whoever's, of that public id or installation; lost ones are never found."""
         by_id = Q(installation=sent)
-        if public_id := _as_public_id(sent):
+        if public_id := as_public_id(sent):
             by_id |= Q(pk=public_id)
-        return self.filter(by_id, user_key=user_key, client=client, lost_at=None)
+        return self.filter(by_id, client_id=client_pk, lost_at=None).order_by("-created_at")
 
     def lose(self, device: "Device", *, at: datetime) -> int:
         """Write the device off for good and return its new epoch; the row stays locked until commit."""

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.timezone import make_naive
 
 from tokenauth.models.account import Site
 from tokenauth.models.client import Client
@@ -39,7 +41,8 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
         )
         if site.issued_before is None:
             return alive
-        return alive.filter(created_at__gte=datetime.fromtimestamp(site.issued_before, UTC))
+        moment = datetime.fromtimestamp(site.issued_before, UTC)
+        return alive.filter(created_at__gte=moment if settings.USE_TZ else make_naive(moment))
 
     def expired(self, *, at: datetime) -> Self:
         """Families past their absolute end, oldest first: what a purge deletes."""
@@ -47,7 +50,9 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
 
     def end(self, *, at: datetime, cause: str, actor: str) -> int:
         """End these families for good; return how many were still alive."""
-        return self.filter(revoked_at=None).update(revoked_at=at, cause=cause, actor=actor, live_device=None)
+        return self.filter(revoked_at=None).update(
+            revoked_at=at, cause=cause, actor=actor[:255], live_device=None
+        )
 
 
 class TokenFamily(models.Model):

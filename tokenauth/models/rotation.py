@@ -1,7 +1,7 @@
 """The two statements of a refresh: read everything that decides, then swap and log (PROTOCOL 1)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -174,6 +174,8 @@ class Write:
     event: TokenEvent
     detail: EventDetail | None = None
     order: RevocationOrder | None = None
+    #: Columns that must still be as seen, besides the position.
+    guards: dict[str, Any] = field(default_factory=dict)
 
 
 def swap(seen: TokenFamily, write: Write, *, using: str) -> bool:
@@ -186,7 +188,7 @@ def swap(seen: TokenFamily, write: Write, *, using: str) -> bool:
     if connection.vendor == "postgresql":
         return _swapped_in_one_statement(connection, seen, write)
     with transaction.atomic(using=using, durable=not connection.in_atomic_block):
-        if not _updated(connection, seen, write):
+        if not _is_free(connection, seen, write) or not _updated(connection, seen, write):
             return False
         write.event.save(using=using, force_insert=True)
         if write.detail is not None:
@@ -200,19 +202,21 @@ def swap(seen: TokenFamily, write: Write, *, using: str) -> bool:
 def lock(family_id: UUID, *, using: str) -> bool:
     """Lock a family until commit, so that the next read is of a row that stays; False: it is gone."""
     locked = TokenFamily.objects.using(using).filter(pk=family_id)
-    if connections[using].features.has_select_for_no_key_update:
-        locked = locked.select_for_update(no_key=True)
-    else:
-        locked = locked.select_for_update()
+    match connections[using].vendor:
+        case "postgresql":
+            locked = locked.select_for_update(no_key=True)
+        case "mysql":  # its lock timeout counts in seconds, by default 50
+            locked = locked.select_for_update(nowait=True)
     return locked.values_list("pk", flat=True).first() is not None
 
 
-def _guards(seen: TokenFamily) -> dict[str, Any]:
+def _guards(seen: TokenFamily, write: Write) -> dict[str, Any]:
     return {
         "id": seen.id,
         "generation": seen.generation,
         "branches": seen.branches,
         "ep_user": seen.ep_user,
+        **write.guards,
     }
 
 
@@ -249,18 +253,25 @@ def _assignments(connection: BaseDatabaseWrapper, changes: dict[str, Any], param
     return ", ".join(parts)
 
 
-def _where(connection: BaseDatabaseWrapper, seen: TokenFamily, parameters: _Parameters) -> str:
+def _where(connection: BaseDatabaseWrapper, seen: TokenFamily, write: Write, parameters: _Parameters) -> str:
     quote = connection.ops.quote_name
-    guarded = [(_field(TokenFamily, name), value) for name, value in _guards(seen).items()]
+    guarded = [(_field(TokenFamily, name), value) for name, value in _guards(seen, write).items()]
     guards = [f"{quote(str(field.column))} = {parameters.mark(field, value)}" for field, value in guarded]
     return " AND ".join([*guards, f"{quote('revoked_at')} IS NULL"])
+
+
+def _is_free(connection: BaseDatabaseWrapper, seen: TokenFamily, write: Write) -> bool:
+    if not connection.features.has_select_for_update_skip_locked:
+        return True
+    rows = TokenFamily.objects.using(connection.alias).filter(revoked_at=None, **_guards(seen, write))
+    return rows.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None
 
 
 def _updated(connection: BaseDatabaseWrapper, seen: TokenFamily, write: Write) -> bool:
     parameters = _Parameters(connection)
     table = connection.ops.quote_name(TokenFamily._meta.db_table)
     assignments = _assignments(connection, write.changes, parameters)
-    where = _where(connection, seen, parameters)
+    where = _where(connection, seen, write, parameters)
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {assignments} WHERE {where}", parameters.values)  # noqa: S608
         return bool(cursor.rowcount == 1)
@@ -270,7 +281,7 @@ def _swapped_in_one_statement(connection: BaseDatabaseWrapper, seen: TokenFamily
     parameters = _Parameters(connection)
     table = connection.ops.quote_name(TokenFamily._meta.db_table)
     assignments = _assignments(connection, write.changes, parameters)
-    where = _where(connection, seen, parameters)
+    where = _where(connection, seen, write, parameters)
     # SKIP LOCKED: else a site's transaction that touches the family holds every refresh of it
     sql = (
         f"WITH swapped AS (UPDATE {table} f SET {assignments} FROM "  # noqa: S608 - only quoted names
@@ -292,13 +303,13 @@ def _insert(
 ) -> str:
     quote = connection.ops.quote_name
     names, values = [], []
-    for field in row._meta.concrete_fields:
-        if isinstance(field, models.AutoField):
+    for column in row._meta.concrete_fields:
+        if isinstance(column, models.AutoField):
             continue
-        names.append(quote(str(field.column)))
-        if field.primary_key:  # a detail's key is its event's
+        names.append(quote(str(column.column)))
+        if column.primary_key:  # a detail's key is its event's
             values.append(f"{source}.id")
         else:
-            values.append(parameters.mark(field, getattr(row, field.attname)))
+            values.append(parameters.mark(column, getattr(row, column.attname)))
     table = quote(row._meta.db_table)
     return f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {source}"  # noqa: S608

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -35,7 +35,7 @@ def _number_batch(connection: BaseDatabaseWrapper) -> int:
     try:
         with _transaction(connection):
             return _numbered_in_transaction(connection)
-    except DatabaseError:
+    except Error:
         # REPEATABLE READ, SQLITE_BUSY: another numberer won; what is left is anybody's next poll
         return 0
 
@@ -44,9 +44,8 @@ def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> int:
     quote = connection.ops.quote_name
     plane, orders = quote(Plane._meta.db_table), quote(RevocationOrder._meta.db_table)
     number, until = quote("number"), quote("until")
-    skip = " FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT n, longest_access FROM {plane} WHERE id = 1{skip}")  # noqa: S608
+        cursor.execute(f"SELECT n, longest_access FROM {plane} WHERE id = 1{_lock(connection)}")  # noqa: S608
         held = cursor.fetchone()
         if held is None:
             return 0
@@ -65,6 +64,12 @@ def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> int:
         )
         cursor.execute(f"UPDATE {plane} SET n = %s WHERE id = 1", [n + len(waiting)])  # noqa: S608
     return len(waiting)
+
+
+def _lock(connection: BaseDatabaseWrapper) -> str:
+    if connection.features.has_select_for_update_skip_locked:
+        return " FOR UPDATE SKIP LOCKED"
+    return " FOR UPDATE" if connection.features.has_select_for_update else ""
 
 
 @contextmanager

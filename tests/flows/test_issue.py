@@ -1,0 +1,64 @@
+"""Making a family: what was seen before authentication must still stand."""
+
+import threading
+
+import pytest
+from django.db import connections
+
+from tests.factories import ClientFactory, UserFactory
+from tests.sessions import BACKEND, known, log_in
+from tokenauth.errors import Cause, Refused
+from tokenauth.flows import issue, revoke
+from tokenauth.flows.asked import DeviceAsked, LoginAsked
+from tokenauth.flows.outcomes import Issued
+from tokenauth.flows.seen import before_authentication
+from tokenauth.models import TokenFamily, users
+from tokenauth.revocation.subjects import OfDevice, OfUser
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_namesake_locks_nobody_out():
+    """A site with an e-mail backend: somebody chose the victim's address as his user name."""
+    victim, namesake = UserFactory(email="v@example.test"), UserFactory(username="v@example.test")
+    client = ClientFactory()
+    revoke(OfUser(users.key_of(namesake)))
+    seen = before_authentication(client_pk=client.pk, username="v@example.test")
+
+    outcome = issue(victim, asked=LoginAsked(client=known(client)), backend=BACKEND, seen=seen)
+
+    assert isinstance(outcome, Issued)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["revoked", "lost"])
+def test_a_device_that_is_revoked_meanwhile_stops_a_login_that_names_no_user(lost):
+    session = log_in(device="phone")
+    asked = LoginAsked(client=known(session.client), device=DeviceAsked(id="phone"))
+    seen = before_authentication(client_pk=session.client.pk, device_id="phone")
+    revoke(OfDevice(session.pair.device_id, lost=lost))
+
+    outcome = issue(session.user, asked=asked, backend=BACKEND, seen=seen)
+
+    assert outcome == Refused(Cause.CREDENTIALS)
+
+
+def test_logins_at_once_do_not_pass_the_cap(settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "FAMILIES_PER_USER": 3}
+    user, client = UserFactory(), ClientFactory()
+    asked = LoginAsked(client=known(client))
+    outcomes = []
+
+    def login() -> None:
+        try:
+            outcomes.append(issue(user, asked=asked, backend=BACKEND))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=login) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(isinstance(outcome, Issued) for outcome in outcomes)
+    assert TokenFamily.objects.filter(revoked_at=None).count() == 3
