@@ -49,6 +49,8 @@ def kids_served(http: Http) -> set[str]:
 
 
 class TestAnAccessKey:
+    pytestmark = pytest.mark.django_db
+
     @pytest.fixture
     def http(self) -> Http:
         return Http(Browser())
@@ -63,6 +65,7 @@ class TestAnAccessKey:
     def of_the_active_key(self, of_the_former_key: Session) -> Session:
         return log_in()
 
+    @pytest.mark.django_db(transaction=True)
     def test_a_token_that_this_process_had_accepted_is_refused_at_once(self, http: Http):
         session = log_in()
         accepted = http.get("/api/me/", bearer=session.pair.access_token)
@@ -73,6 +76,7 @@ class TestAnAccessKey:
         assert (accepted.status_code, refused.status_code) == (200, 401)
         assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
 
+    @pytest.mark.django_db(transaction=True)
     def test_the_promoted_key_signs_and_the_session_goes_on(self):
         session = log_in()
         successor = kid_in(KeyState.NEXT)
@@ -161,6 +165,7 @@ class TestAnAccessKey:
 
         assert why_refused(session.pair.access_token) == Refused(Cause.REVOKED, session.family_id)
 
+    @pytest.mark.django_db(transaction=True)
     def test_a_kill_that_is_rolled_back_kills_nothing(self):
         session = log_in()
 
@@ -171,6 +176,7 @@ class TestAnAccessKey:
         assert session.refresh()
         assert session.accepts()
 
+    @pytest.mark.django_db(transaction=True)
     def test_it_is_killed_by_the_command_of_another_process(self, http: Http, monkeypatch):
         """This process loads its keys again because the plane says so, not because it was told."""
         session = log_in()
