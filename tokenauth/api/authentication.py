@@ -2,12 +2,18 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from tokenauth import conf
-from tokenauth.api.errors import InvalidToken, StaleMirror, bearer_challenge
+from tokenauth.api import error_pages, request_ids
+from tokenauth.api.errors import InvalidToken, StaleMirror, TwoCredentials, bearer_challenge
 from tokenauth.api.users import TokenUser
 from tokenauth.errors import Cause, Refused
 from tokenauth.observability import log
@@ -19,13 +25,17 @@ from tokenauth.tokens.keyring import KEYRING
 
 CACHE = VerifiedTokens(lambda: conf.current().TOKEN_CACHE)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
+#: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
+_ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")
+_BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|\Z)", re.IGNORECASE)
 _SHOWED_ONE = "_tokenauth_showed_a_token"
 
 
 class TokenAuthentication(JWTAuthentication):
     """Accepts our access tokens for the site's own audience.
 
-    `request.user` is loaded when it is first used for more than its key; `request.auth` holds the claims.
+    `request.user` is loaded when it is first used for more than its key; `request.auth` holds the
+    claims. In async code load the user by `await request.auser()` before anything but his key is read.
     """
 
     #: Audiences of which a token must name one; None: the site's ACCOUNT_AUDIENCE.
@@ -36,18 +46,32 @@ class TokenAuthentication(JWTAuthentication):
 
         Raises:
             InvalidToken: 401, one answer for every reason.
+            TwoCredentials: 400, more than one Authorization header.
             StaleMirror: 503, nobody can tell whether it was revoked.
+
+        Side effects: Django's cache middleware stores no answer to this request, and no error page
+        shows the token. On an event loop what needs the database runs in a thread, and the loop
+        waits: `aauthenticate` does not make it wait.
         """
         token = _presented(request)
         if token is None:
             return None
-        claims = self._judged(token, request)
+        try:
+            claims = self._judged(token, request)
+        except SynchronousOnlyOperation:
+            claims = self._judged_in_a_thread(token, request)
         if isinstance(claims, Refused):
             if claims.cause is Cause.STALE_MIRROR:
                 raise StaleMirror
-            log.note("token_refused", cause=claims.cause, family=claims.family_id)
+            _note(request, claims)
             raise InvalidToken
-        return TokenUser(claims.sub), claims
+        user = TokenUser(claims.sub, request)
+        setattr(_underlying(request), "auser", user.aloaded)  # noqa: B010 - Django types another one
+        return user, claims
+
+    async def aauthenticate(self, request: Request) -> tuple[TokenUser, AccessClaims] | None:
+        """Do as `authenticate`, for async code: no query runs on the event loop."""
+        return await sync_to_async(self.authenticate)(request)
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge: with an error only where a token was shown (RFC 6750 3.1)."""
@@ -67,16 +91,54 @@ class TokenAuthentication(JWTAuthentication):
             return Refused(Cause.AUDIENCE, claims.sid)
         return MIRROR.refused(claims) or claims
 
+    def _judged_in_a_thread(self, token: str, request: Request) -> AccessClaims | Refused:
+        def judged() -> AccessClaims | Refused:
+            try:
+                return self._judged(token, request)
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(judged).result()
+
 
 def _presented(request: Request) -> str | None:
-    scheme, _, token = str(request.META.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    header = str(request.META.get("HTTP_AUTHORIZATION", ""))
+    scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
+        if "," in header and _has_two(header):
+            raise TwoCredentials
         return None
     setattr(request, _SHOWED_ONE, True)
+    underlying = _underlying(request)
+    # Django's cache middleware would hand the answer to whoever comes with the same header later, also
+    # after the token was revoked
+    underlying._cache_update_cache = False  # type: ignore[attr-defined]
+    error_pages.guard_token(underlying)
     token = token.strip(" ")
     if not _TOKEN.match(token):
+        if _has_two(header):
+            raise TwoCredentials
+        _note(request, Refused(Cause.MALFORMED))
         raise InvalidToken
     return token
+
+
+def _has_two(header: str) -> bool:
+    return _ANOTHER.search(header) is not None and _BEARER.search(header) is not None
+
+
+def _underlying(request: Request | HttpRequest) -> HttpRequest:
+    return getattr(request, "_request", request)
+
+
+def _note(request: Request, refused: Refused) -> None:
+    log.note(
+        "token_refused",
+        cause=refused.cause,
+        family=refused.family_id,
+        request_id=request_ids.sent_id(_underlying(request)),
+    )
 
 
 def _verified(token: str, settings: conf.Settings) -> AccessClaims | Refused:

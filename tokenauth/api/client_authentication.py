@@ -7,9 +7,12 @@ from urllib.parse import unquote_plus
 
 from django.http import HttpRequest
 
+from tokenauth.api.address import origin_of
 from tokenauth.api.parameters import BadRequest, Parameters
 from tokenauth.errors import Refused
 from tokenauth.flows.moment import Moment
+from tokenauth.observability import log
+from tokenauth.observability.hidden import Hidden
 from tokenauth.policy import clients
 from tokenauth.policy.clients import Authenticated
 from tokenauth.revocation.process import MIRROR
@@ -25,20 +28,31 @@ class RefusedClient:
     by_basic: bool
 
 
-def authenticated(request: HttpRequest, sent: Parameters) -> Authenticated | RefusedClient | Refused:
+def authenticated(
+    request: HttpRequest, sent: Parameters, *, basic_too: bool
+) -> Authenticated | RefusedClient | Refused:
     """Authenticate the client of a request. No query once this process knows the clients.
 
+    Args:
+        basic_too: Whether this endpoint reads HTTP Basic. The others leave the header alone: it may be
+            a staging site's, or stale.
     Raises:
         BadRequest: No client is named, or by two ways at once.
+
+    Side effects: a refusal is logged.
     """
     if (stale := MIRROR.stale()) is not None:
         return stale
-    basic = _basic(request)
-    if basic is not None and (sent.text("client_secret") is not None or _differs(basic[0], sent)):
+    basic = _basic(request) if basic_too else None
+    in_body = sent.hidden("client_secret")
+    if basic is not None and (in_body is not None or _differs(basic[0], sent)):
         raise BadRequest
-    client_id, secret = basic or (sent.required("client_id"), sent.text("client_secret"))
+    client_id, secret = basic or (sent.required("client_id"), in_body)
     found = clients.authenticated(client_id, secret, at=Moment().at)
-    return RefusedClient(found, basic is not None) if isinstance(found, Refused) else found
+    if isinstance(found, Refused):
+        log.note("client_refused", cause=found.cause, client=client_id, address=origin_of(request).address)
+        return RefusedClient(found, basic is not None)
+    return found
 
 
 def _differs(client_id: str, sent: Parameters) -> bool:
@@ -46,7 +60,7 @@ def _differs(client_id: str, sent: Parameters) -> bool:
     return in_body is not None and in_body != client_id
 
 
-def _basic(request: HttpRequest) -> tuple[str, str] | None:
+def _basic(request: HttpRequest) -> tuple[str, Hidden | None] | None:
     scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":
         return None  # a stale Bearer header travels along with every call: not ours to judge
@@ -59,4 +73,5 @@ def _basic(request: HttpRequest) -> tuple[str, str] | None:
     client_id, colon, secret = decoded.partition(":")
     if not colon:
         raise BadRequest
-    return unquote_plus(client_id), unquote_plus(secret)
+    # a public client has no secret, and an empty password says so (RFC 6749 2.3.1)
+    return unquote_plus(client_id), Hidden(unquote_plus(secret)) if secret else None

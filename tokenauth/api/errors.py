@@ -1,10 +1,10 @@
 """The one place that knows how a refusal looks in HTTP."""
 
+import math
 from typing import Any
 
-from django.utils.crypto import get_random_string
 from rest_framework import status
-from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.response import Response
 
 from tokenauth import conf
@@ -75,6 +75,42 @@ class InvalidToken(AuthenticationFailed):
     default_code = "invalid_token"
 
 
+class TwoCredentials(APIException):
+    """400: more than one Authorization header (RFC 6750 3.1)."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "The request carries more than one credential."
+    default_code = "invalid_request"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth_header = bearer_challenge(error="invalid_request")
+
+
+class NeedsToken(APIException):
+    """401: whoever is logged in otherwise has to come with one of our tokens."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = "An access token is needed."
+    default_code = "not_authenticated"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth_header = bearer_challenge()
+
+
+class WrongAudience(APIException):
+    """401: the token is valid elsewhere (RFC 9068 4)."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = InvalidToken.default_detail
+    default_code = InvalidToken.default_code
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth_header = bearer_challenge(error="invalid_token")
+
+
 class InsufficientScope(PermissionDenied):
     """403: the token is valid and does not say enough."""
 
@@ -95,6 +131,32 @@ class StaleMirror(APIException):
     wait = 1
 
 
-def new_request_id() -> str:
-    """Return an id for a request that brought none."""
-    return get_random_string(22)
+def of_exception(exc: APIException) -> Response:
+    """Return our flat answer to what DRF raises: no site's exception handler or language changes it."""
+    match exc:
+        case InvalidToken():
+            answer = Response(body(exc.default_code, exc.default_detail), status=exc.status_code)
+            answer["WWW-Authenticate"] = bearer_challenge(error="invalid_token")
+        case NotAuthenticated() | AuthenticationFailed():
+            # RFC 6750 3.1: without a token neither challenge nor body speaks of one that is invalid
+            answer = Response(
+                body(PublicError.INVALID_REQUEST, NeedsToken.default_detail),
+                status=status.HTTP_401_UNAUTHORIZED,
+            )
+            answer["WWW-Authenticate"] = bearer_challenge()
+        case _:
+            answer = Response(body(_word_for(exc)), status=exc.status_code)
+            if (challenge := getattr(exc, "auth_header", None)) is not None:
+                answer["WWW-Authenticate"] = challenge
+    if (wait := getattr(exc, "wait", None)) is not None:
+        answer["Retry-After"] = str(math.ceil(wait))
+    return answer
+
+
+def _word_for(exc: APIException) -> PublicError:
+    match exc.status_code:
+        case status.HTTP_404_NOT_FOUND:
+            return PublicError.NOT_FOUND
+        case status.HTTP_429_TOO_MANY_REQUESTS | status.HTTP_503_SERVICE_UNAVAILABLE:
+            return PublicError.TEMPORARILY_UNAVAILABLE
+    return PublicError.INVALID_REQUEST

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import HttpRequest, QueryDict
-from django.http.request import UnreadablePostError
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import RawPostDataException, UnreadablePostError
 
 from tokenauth.errors import Cause, Refused
+from tokenauth.observability.hidden import Hidden
 from tokenauth.tokens.encoding import from_json_object
 
 #: Bytes of a body; a login with everything in it is below 2,000.
@@ -17,8 +19,12 @@ LARGEST_BODY = 65_536
 #: Characters of one value.
 LONGEST_VALUE = 16_384
 _MOST_FIELDS = 50
+_MOST_PAIRS = 1_000
+_JSON_WHITESPACE = b" \t\r\n"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{16,64}\Z")
 _DEVICE_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
+#: What stands for a token that cannot even be looked at: no token of ours has this form.
+_NEVER_VALID = Hidden("-")
 
 
 class BadRequest(Exception):
@@ -37,7 +43,7 @@ class UnsupportedMediaType(Exception):
 class Parameters:
     """The parameters of a request; an empty one counts as absent (RFC 6749 3.2)."""
 
-    _values: Mapping[str, Any]
+    _values: Mapping[str, Any] = field(repr=False)
 
     def text(self, name: str) -> str | None:
         """Return a string parameter, None where it is absent."""
@@ -53,6 +59,29 @@ class Parameters:
             raise BadRequest
         return value
 
+    def hidden(self, name: str) -> Hidden | None:
+        """Return a password, secret or response, in a type whose repr does not show it."""
+        value = self.text(name)
+        return None if value is None else Hidden(value)
+
+    def required_hidden(self, name: str) -> Hidden:
+        """Return a password, secret or response that must be there."""
+        return Hidden(self.required(name))
+
+    def token(self, name: str) -> Hidden:
+        """Return a token that must be there.
+
+        One that no database could store is as unknown as any other (RFC 7009 2.2, RFC 7662 2.2): it
+        comes back as a token that is never valid.
+        """
+        value = self._values.get(name)
+        if value is None or value == "" or not isinstance(value, str):
+            raise BadRequest
+        try:
+            return Hidden(_storable(value))
+        except BadRequest:
+            return _NEVER_VALID
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a parameter that may be one string or several."""
         value = self._values.get(name)
@@ -66,7 +95,7 @@ class Parameters:
     def part(self, name: str) -> "Parameters":
         """Return an object parameter as parameters of its own."""
         value = self._values.get(name)
-        if value is None:
+        if value is None or value == "":
             return Parameters({})
         if not isinstance(value, dict):
             raise BadRequest
@@ -81,7 +110,7 @@ class Parameters:
 
 
 def read(request: HttpRequest, *, json_too: bool, repeatable: frozenset[str] = frozenset()) -> Parameters:
-    """Read the body of a request.
+    """Read the body of a request; an empty one says nothing, whatever its type.
 
     Args:
         json_too: Whether JSON is taken beside a form.
@@ -90,18 +119,18 @@ def read(request: HttpRequest, *, json_too: bool, repeatable: frozenset[str] = f
         BadRequest: Too large, not UTF-8, not what its type says, or a repeated parameter.
         UnsupportedMediaType: Of another type.
     """
-    body = _body(request)
+    # the type first: a body that a middleware took for a multipart form cannot be read again
     match request.content_type:
         case "application/x-www-form-urlencoded":
-            return Parameters(_form(body, repeatable))
+            return Parameters(_form(_body(request), repeatable))
         case "application/json" if json_too:
-            return Parameters(_json(body))
-        case "" if not body:
+            return Parameters(_json(_body(request)))
+        case _ if _has_no_body(request):
             return Parameters({})
     raise UnsupportedMediaType
 
 
-def idempotency_key(request: HttpRequest) -> str | None:
+def idempotency_key(request: HttpRequest) -> Hidden | None:
     """Return the header Idempotency-Key, None where it is absent.
 
     Raises:
@@ -112,14 +141,19 @@ def idempotency_key(request: HttpRequest) -> str | None:
         return None
     if not _IDEMPOTENCY_KEY.match(key):
         raise BadRequest
-    return key
+    return Hidden(key)
+
+
+def _has_no_body(request: HttpRequest) -> bool:
+    is_chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    return not is_chunked and str(request.META.get("CONTENT_LENGTH") or "0").strip() == "0"
 
 
 def _body(request: HttpRequest) -> bytes:
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         body = request.body if length <= LARGEST_BODY else b""
-    except (ValueError, RequestDataTooBig, UnreadablePostError):
+    except (ValueError, RequestDataTooBig, UnreadablePostError, RawPostDataException):
         raise BadRequest from None
     if max(length, len(body)) > LARGEST_BODY:
         raise BadRequest
@@ -128,21 +162,30 @@ def _body(request: HttpRequest) -> bytes:
 
 def _form(body: bytes, repeatable: frozenset[str]) -> dict[str, Any]:
     try:
-        body.decode("ascii")
-        fields = QueryDict(body, encoding="utf-8")
-    except (UnicodeDecodeError, TooManyFieldsSent):
+        # an escape that is no UTF-8 stays visible, and is refused where its value is read
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_PAIRS
+        )
+    except ValueError:
         raise BadRequest from None
     values: dict[str, Any] = {}
-    for name, sent in fields.lists():
-        if len(sent) > 1 and name not in repeatable:
+    for name, value in pairs:
+        if name in repeatable:
+            values.setdefault(name, []).append(value)
+        elif name in values:
             raise BadRequest(Cause.REPEATED_PARAMETER)
-        values[name] = sent if name in repeatable else sent[0]
+        else:
+            values[name] = value
     return values
 
 
 def _json(body: bytes) -> dict[str, Any]:
+    # RFC 8259 2: whitespace may stand around the object, and stands there wherever a file was sent
+    stripped = body.strip(_JSON_WHITESPACE)
+    if not stripped:
+        return {}
     try:
-        return from_json_object(body)
+        return from_json_object(stripped)
     except ValueError:
         raise BadRequest from None
 

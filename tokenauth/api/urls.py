@@ -13,22 +13,20 @@ from tokenauth.api.views.token import RefreshView, TokenView
 
 app_name = "tokenauth"
 
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-
 urlpatterns = [
-    re_path(r"^login/?$", LoginView.as_view(), name="login"),
-    re_path(r"^login/continue/?$", ContinueLoginView.as_view(), name="login-continue"),
-    re_path(r"^token/?$", TokenView.as_view(), name="token"),
-    re_path(r"^token/refresh/?$", RefreshView.as_view(), name="refresh"),
-    re_path(r"^token/revoke/?$", RevokeView.as_view(), name="revoke"),
-    re_path(r"^token/introspect/?$", IntrospectView.as_view(), name="introspect"),
-    re_path(r"^health/?$", HealthView.as_view(), name="health"),
-    re_path(r"^jwks/?$", JwksView.as_view(), name="jwks"),
-    re_path(r"^sessions/?$", SessionsView.as_view(), name="sessions"),
-    re_path(r"^sessions/revoke-others/?$", RevokeOthersView.as_view(), name="revoke-others"),
-    re_path(r"^sessions/revoke-all/?$", RevokeAllView.as_view(), name="revoke-all"),
-    re_path(rf"^sessions/(?P<session_id>{_UUID})/?$", SessionView.as_view(), name="session"),
-    re_path(r"^devices/?$", DevicesView.as_view(), name="devices"),
-    re_path(rf"^devices/(?P<device_id>{_UUID})/?$", DeviceView.as_view(), name="device"),
-    re_path(rf"^devices/(?P<device_id>{_UUID})/revoke/?$", RevokeDeviceView.as_view(), name="revoke-device"),
+    re_path(r"^login/?\Z", LoginView.as_view(), name="login"),
+    re_path(r"^login/continue/?\Z", ContinueLoginView.as_view(), name="login-continue"),
+    re_path(r"^token/?\Z", TokenView.as_view(), name="token"),
+    re_path(r"^token/refresh/?\Z", RefreshView.as_view(), name="refresh"),
+    re_path(r"^token/revoke/?\Z", RevokeView.as_view(), name="revoke"),
+    re_path(r"^token/introspect/?\Z", IntrospectView.as_view(), name="introspect"),
+    re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
+    re_path(r"^jwks/?\Z", JwksView.as_view(), name="jwks"),
+    re_path(r"^sessions/?\Z", SessionsView.as_view(), name="sessions"),
+    re_path(r"^sessions/revoke-others/?\Z", RevokeOthersView.as_view(), name="revoke-others"),
+    re_path(r"^sessions/revoke-all/?\Z", RevokeAllView.as_view(), name="revoke-all"),
+    re_path(r"^sessions/(?P<session_id>[^/]+)/?\Z", SessionView.as_view(), name="session"),
+    re_path(r"^devices/?\Z", DevicesView.as_view(), name="devices"),
+    re_path(r"^devices/(?P<device_id>[^/]+)/?\Z", DeviceView.as_view(), name="device"),
+    re_path(r"^devices/(?P<device_id>[^/]+)/revoke/?\Z", RevokeDeviceView.as_view(), name="revoke-device"),
 ]

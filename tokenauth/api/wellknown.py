@@ -5,6 +5,10 @@ from django.urls import re_path
 from tokenauth.api.views.public import JwksView, MetadataView
 
 urlpatterns = [
-    re_path(r"^jwks\.json/?$", JwksView.as_view(), name="tokenauth-jwks"),
-    re_path(r"^oauth-authorization-server/?$", MetadataView.as_view(), name="tokenauth-metadata"),
+    re_path(r"^jwks\.json/?\Z", JwksView.as_view(), name="tokenauth-jwks"),
+    re_path(
+        r"^oauth-authorization-server(?P<issuer_path>/.*)?\Z",
+        MetadataView.as_view(),
+        name="tokenauth-metadata",
+    ),
 ]

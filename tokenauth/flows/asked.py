@@ -1,6 +1,6 @@
 """What a request asks for, once it was parsed and its client authenticated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tokenauth.models.family import Transport
 from tokenauth.policy.clients import KnownClient
@@ -27,7 +27,7 @@ class Asked:
     #: Empty for all that was granted.
     audience: tuple[str, ...] = ()
     #: Idempotency-Key, None without one.
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     transport: Transport = Transport.BODY
     origin: Origin = Origin()
 

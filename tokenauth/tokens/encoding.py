@@ -64,10 +64,10 @@ def from_json_object(raw: bytes) -> dict[str, Any]:
     text = raw.decode("utf-8")
     try:
         value, end = _decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
     except RecursionError:
         raise ValueError("nested too deep") from None
     if type(value) is not dict or end != len(text):
         raise ValueError("not an object")
-    if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
     return value

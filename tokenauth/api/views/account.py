@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from django.contrib.auth.models import AbstractBaseUser
-from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,10 +10,11 @@ from rest_framework.response import Response
 from tokenauth.api import errors, parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.authentication import TokenAuthentication
-from tokenauth.api.parameters import BadRequest, UnsupportedMediaType
+from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.base import PinnedView
-from tokenauth.errors import Cause, PublicError, Refused
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows.sessions import Owner
+from tokenauth.observability import log
 from tokenauth.policy import builtin
 from tokenauth.policy.builtin import Policy
 from tokenauth.policy.clients import DIRECTORY
@@ -22,7 +22,7 @@ from tokenauth.tokens.claims import AccessClaims
 
 
 class AccountEndpoint(PinnedView):
-    """Needs a token for the account audience; answers 401 `invalid_token` whatever the site's order."""
+    """Needs a token for the account audience."""
 
     authentication_classes = (TokenAuthentication,)
     permission_classes = (IsAuthenticated,)
@@ -32,46 +32,31 @@ class AccountEndpoint(PinnedView):
         assert isinstance(request.auth, AccessClaims)  # noqa: S101 - IsAuthenticated let it in
         return request.auth
 
-    def owner(self, request: Request) -> Owner:
+    def sent(self, request: Request) -> Parameters:
+        """Return what came with the request; nothing where its body is empty."""
+        return parameters.read(request._request, json_too=True)
+
+    def owner(self, request: Request, sent: Parameters) -> Owner:
         """Return who acts on his own sessions, with the password where he sent one."""
-        sent = parameters.read(request._request, json_too=True)
         claims = self.claims(request)
         return Owner(
             user=cast("AbstractBaseUser", request.user),
             claims=claims,
             policy=_policy_of(claims),
             address=origin_of(request._request).address,
-            password=sent.text("password"),
+            password=sent.hidden("password"),
+            request=request._request,
         )
 
     def refuse(self, refused: Refused) -> Response:
+        claims = self.claims(self.request)
+        log.note("account_refused", cause=refused.cause, family=claims.sid, path=self.request.path)
         answer = errors.response(refused)
         if refused.cause is Cause.OLD_LOGIN:
             answer["WWW-Authenticate"] = errors.bearer_challenge(
                 error="insufficient_user_authentication",
-                max_age=str(_policy_of(self.claims(self.request)).sensitive_max_age),
+                max_age=str(_policy_of(claims).sensitive_max_age),
             )
-        return answer
-
-    def handle_exception(self, exc: Exception) -> Response:
-        match exc:
-            case BadRequest():
-                return errors.response(exc.refused)
-            case UnsupportedMediaType():
-                return Response(errors.body(PublicError.INVALID_REQUEST), status=415)
-            case APIException():
-                return self._of_drf(exc)
-        raise exc
-
-    def _of_drf(self, exc: APIException) -> Response:
-        answer = super().handle_exception(exc)
-        known: dict[int, str] = {
-            401: "invalid_token",
-            403: "insufficient_scope",
-            503: "temporarily_unavailable",
-        }
-        error = known.get(answer.status_code, str(PublicError.INVALID_REQUEST))
-        answer.data = errors.body(error, str(exc.detail) if error in known.values() else None)
         return answer
 
 

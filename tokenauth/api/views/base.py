@@ -1,13 +1,14 @@
-"""What all token endpoints share: a site's DRF defaults do not change a byte of their answers."""
+"""What all endpoints share: a site's DRF defaults do not change a byte of their answers."""
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django import db
 from django.conf import settings as django_settings
-from django.db import InterfaceError, OperationalError
-from rest_framework import exceptions, status
+from django.http import HttpRequest
+from rest_framework import status
+from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
@@ -17,13 +18,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tokenauth import conf
-from tokenauth.api import errors
+from tokenauth.api import error_pages, errors, request_ids
 from tokenauth.api.client_authentication import RefusedClient
 from tokenauth.api.parameters import BadRequest, UnsupportedMediaType
 from tokenauth.errors import Cause, PublicError, Refused
 from tokenauth.observability import log
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -39,21 +38,35 @@ class AlwaysJson(BaseContentNegotiation):
         return renderer, renderer.media_type or "application/json"
 
 
+class PlainJson(JSONRenderer):
+    """Compact UTF-8, whatever COMPACT_JSON, UNICODE_JSON and STRICT_JSON say."""
+
+    compact = True
+    ensure_ascii = False
+    strict = True
+
+    def get_indent(self, accepted_media_type: str, renderer_context: Any) -> None:
+        return None
+
+
 class PinnedView(APIView):
-    """An endpoint of ours: its own parsers, renderer, negotiation and errors."""
+    """An endpoint of ours: its own parsers, renderer, negotiation and flat errors."""
 
     authentication_classes: Sequence[Any] = ()
     permission_classes: Sequence[Any] = (AllowAny,)
     parser_classes: Sequence[Any] = ()
-    renderer_classes: Sequence[Any] = (JSONRenderer,)
+    renderer_classes: Sequence[Any] = (PlainJson,)
     throttle_classes: Sequence[Any] = ()
     content_negotiation_class = AlwaysJson
     versioning_class = None
+    metadata_class = None
     schema = None
     #: Whether the answer depends on a credential and so belongs in no cache.
     is_private = True
     #: Whether `invalid_grant` tells the client to log in again.
     reauthenticate = False
+    #: By which this request is found in the log.
+    request_id: str
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -62,10 +75,23 @@ class PinnedView(APIView):
         view._non_atomic_requests = set(django_settings.DATABASES)
         return view
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        error_pages.guard(request)
+        if request.encoding is not None:
+            # a client's charset may be none ("base64"): query and form are UTF-8
+            request.encoding = "utf-8"
+        self.request_id = request_ids.id_of(request)
+        with log.during(self.request_id):
+            return super().dispatch(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if conf.current().REQUIRE_TLS and not request.is_secure():
             raise BadRequest
         super().initial(request, *args, **kwargs)
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Answer 204; what is allowed stands in the header Allow."""
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -73,9 +99,28 @@ class PinnedView(APIView):
             response["Cache-Control"] = "private, no-store"
             response["Pragma"] = "no-cache"
             response["Vary"] = "Authorization"
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        response["X-Request-ID"] = sent if _REQUEST_ID.match(sent) else errors.new_request_id()
+        response["X-Request-ID"] = self.request_id
         return response
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer an exception; the site's EXCEPTION_HANDLER is not asked."""
+        match exc:
+            case BadRequest():
+                log.note("request_refused", cause=exc.refused.cause, path=self.request.path)
+                return errors.response(exc.refused)
+            case UnsupportedMediaType():
+                return Response(
+                    errors.body(PublicError.INVALID_REQUEST), status=status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+                )
+            case db.Error():
+                # the same request may be sent again: a failed one consumes nothing
+                log.note(
+                    "database_failed", level=logging.ERROR, error=type(exc).__name__, path=self.request.path
+                )
+                return errors.response(Refused(Cause.BUSY, retry_after=1))
+            case APIException():
+                return errors.of_exception(exc)
+        raise exc
 
     def refuse(self, refused: Refused) -> Response:
         """Answer a refusal."""
@@ -87,27 +132,3 @@ class PinnedView(APIView):
         if failed.by_basic and answer.status_code == status.HTTP_401_UNAUTHORIZED:
             answer["WWW-Authenticate"] = f'Basic realm="{errors.REALM}"'
         return answer
-
-
-class TokenEndpoint(PinnedView):
-    """An endpoint for clients: every error is a flat object of RFC 6749 5.2."""
-
-    def handle_exception(self, exc: Exception) -> Response:
-        match exc:
-            case BadRequest():
-                return errors.response(exc.refused)
-            case UnsupportedMediaType():
-                return _plain(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE)
-            case exceptions.MethodNotAllowed():
-                return _plain(exc.status_code)
-            case exceptions.APIException():
-                return errors.response(Refused(Cause.MALFORMED))
-            case OperationalError() | InterfaceError():
-                # whether it wrote or not, the same request may be sent again
-                log.note("database_failed", level=logging.ERROR, error=type(exc).__name__)
-                return errors.response(Refused(Cause.BUSY, retry_after=1))
-        raise exc
-
-
-def _plain(code: int) -> Response:
-    return Response(errors.body(PublicError.INVALID_REQUEST), status=code)

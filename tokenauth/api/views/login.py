@@ -8,7 +8,7 @@ from tokenauth.api.address import origin_of
 from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.answers import token_response
-from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows.asked import DeviceAsked, LoginAsked
 from tokenauth.flows.challenge import Challenged
@@ -16,17 +16,17 @@ from tokenauth.flows.login import Credentials, SecondStep, continue_login, login
 from tokenauth.policy.clients import KnownClient
 
 
-class LoginView(TokenEndpoint):
+class LoginView(PinnedView):
     """A first-party client logs a user in. Not an OAuth grant (RFC 9700 2.4)."""
 
     def post(self, request: Request) -> Response:
-        sent = parameters.read(request._request, json_too=True, repeatable=frozenset({"audience"}))
-        client = authenticated(request._request, sent)
+        sent = parameters.read(request._request, json_too=True)
+        client = authenticated(request._request, sent, basic_too=False)
         if isinstance(client, RefusedClient):
             return self.refuse_client(client)
         if isinstance(client, Refused):
             return self.refuse(client)
-        credentials = Credentials.sent(sent.required("username"), sent.required("password"))
+        credentials = Credentials.sent(sent.required("username"), sent.required_hidden("password"))
         asked = _asked(request, sent, client.client)
         outcome = login(credentials, asked=asked, request=request._request)
         match outcome:
@@ -37,19 +37,21 @@ class LoginView(TokenEndpoint):
         return token_response(outcome.pair)
 
 
-class ContinueLoginView(TokenEndpoint):
+class ContinueLoginView(PinnedView):
     """The second step of a login that was challenged."""
 
     reauthenticate = True
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(request._request, json_too=True)
-        client = authenticated(request._request, sent)
+        client = authenticated(request._request, sent, basic_too=False)
         if isinstance(client, RefusedClient):
             return self.refuse_client(client)
         if isinstance(client, Refused):
             return self.refuse(client)
-        answer = SecondStep(sent.required("challenge"), sent.required("method"), sent.required("response"))
+        answer = SecondStep(
+            sent.token("challenge"), sent.required("method"), sent.required_hidden("response")
+        )
         outcome = continue_login(
             answer, client=client.client, origin=origin_of(request._request), request=request._request
         )

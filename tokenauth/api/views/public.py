@@ -4,19 +4,21 @@ import hashlib
 import json
 from abc import abstractmethod
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.http import parse_etags, quote_etag
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from tokenauth import conf
-from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.api.views.base import PinnedView
 from tokenauth.tokens import jwks
 from tokenauth.tokens.keyring import KEYRING
 
 
-class PublicDocument(TokenEndpoint):
+class PublicDocument(PinnedView):
     """A JSON document that depends on nobody."""
 
     is_private = False
@@ -24,7 +26,10 @@ class PublicDocument(TokenEndpoint):
     def get(self, request: Request) -> HttpResponse:
         body = json.dumps(self.document(), separators=(",", ":"), sort_keys=True).encode()
         etag = quote_etag(hashlib.sha256(body).hexdigest()[:32])
-        known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+        # RFC 9110 13.1.2: compared weakly, since proxies that compress weaken what they pass on
+        known = {
+            known.removeprefix("W/") for known in parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+        }
         is_known = etag in known or "*" in known
         answer = HttpResponse(status=304) if is_known else HttpResponse(body, content_type="application/json")
         answer["ETag"] = etag
@@ -45,7 +50,12 @@ class JwksView(PublicDocument):
 
 
 class MetadataView(PublicDocument):
-    """GET /.well-known/oauth-authorization-server (RFC 8414)."""
+    """GET /.well-known/oauth-authorization-server, followed by the issuer's path (RFC 8414 3)."""
+
+    def get(self, request: Request, issuer_path: str | None = None) -> HttpResponse:
+        if (issuer_path or "").rstrip("/") != _path_of_issuer():
+            raise NotFound
+        return super().get(request)
 
     def document(self) -> dict[str, Any]:
         methods = ["client_secret_basic", "client_secret_post"]
@@ -60,6 +70,10 @@ class MetadataView(PublicDocument):
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint_auth_methods_supported": methods,
         }
+
+
+def _path_of_issuer() -> str:
+    return urlsplit(conf.current().ISSUER).path.rstrip("/")
 
 
 def _absolute(name: str) -> str:

@@ -1,28 +1,17 @@
 """sessions/: the user sees and ends his own sessions."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tokenauth.api.views.account import AccountEndpoint, client_members, rounded
-from tokenauth.errors import Refused
+from tokenauth.api.views.pages import page_of, time_of, uuid_of
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows import sessions
 from tokenauth.flows.sessions import Ended
 from tokenauth.models.family import TokenFamily
-
-
-class SessionPages(CursorPagination):
-    """Fifty a page, newest first."""
-
-    page_size = 50
-    ordering = ("-created_at", "-id")
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
 
 
 class SessionsView(AccountEndpoint):
@@ -30,16 +19,20 @@ class SessionsView(AccountEndpoint):
 
     def get(self, request: Request) -> Response:
         claims = self.claims(request)
-        pages = SessionPages()
-        page = pages.paginate_queryset(sessions.standing(claims.sub), request, view=self) or []
-        return pages.get_paginated_response([_members(family, claims.sid) for family in page])
+        page = page_of(sessions.standing(claims.sub), request)
+        return Response(
+            {"results": [_members(family, claims.sid) for family in page.rows], "next": page.next}
+        )
 
 
 class SessionView(AccountEndpoint):
     """DELETE sessions/{id}/"""
 
     def delete(self, request: Request, session_id: str) -> Response:
-        outcome = sessions.end_one(UUID(session_id), owner=self.owner(request))
+        known = uuid_of(session_id)
+        if known is None:
+            return self.refuse(Refused(Cause.NOT_OWN))
+        outcome = sessions.end_one(known, owner=self.owner(request, self.sent(request)))
         return self.refuse(outcome) if isinstance(outcome, Refused) else Response(status=204)
 
 
@@ -47,14 +40,14 @@ class RevokeOthersView(AccountEndpoint):
     """POST sessions/revoke-others/"""
 
     def post(self, request: Request) -> Response:
-        return _ended(self, sessions.end_others(owner=self.owner(request)))
+        return _ended(self, sessions.end_others(owner=self.owner(request, self.sent(request))))
 
 
 class RevokeAllView(AccountEndpoint):
     """POST sessions/revoke-all/"""
 
     def post(self, request: Request) -> Response:
-        return _ended(self, sessions.end_all(owner=self.owner(request)))
+        return _ended(self, sessions.end_all(owner=self.owner(request, self.sent(request))))
 
 
 def _ended(view: AccountEndpoint, outcome: Ended | Refused) -> Response:
@@ -62,20 +55,14 @@ def _ended(view: AccountEndpoint, outcome: Ended | Refused) -> Response:
 
 
 def _members(family: TokenFamily, current: UUID) -> dict[str, Any]:
-    device = family.device
+    device, created = family.device, family.created_at.timestamp()
     return {
         "id": str(family.id),
         "current": family.id == current,
         "client": client_members(family.client),
         "device": {"id": str(device.id), "name": device.name, "platform": device.platform},
-        "created_at": _time(family.created_at.timestamp()),
-        "last_used_at": _time(
-            max(rounded(family.rotated_at.timestamp()), int(family.created_at.timestamp()))
-        ),
-        "expires_at": _time(family.refresh_expires_at.timestamp()),
+        "created_at": time_of(created),
+        "last_used_at": time_of(max(rounded(family.rotated_at.timestamp()), created)),
+        "expires_at": time_of(family.refresh_expires_at.timestamp()),
         "scope": family.scope,
     }
-
-
-def _time(second: float) -> str:
-    return datetime.fromtimestamp(int(second), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,33 +10,35 @@ from tokenauth.api.address import origin_of
 from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import BadRequest, Parameters
 from tokenauth.api.views.answers import token_response
-from tokenauth.api.views.base import TokenEndpoint
+from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows.asked import Asked
 from tokenauth.flows.rotate import rotate
+from tokenauth.observability import log
 from tokenauth.policy.clients import KnownClient
 from tokenauth.risk import limits
 
 GRANT = "refresh_token"
 
 
-class RefreshView(TokenEndpoint):
+class RefreshView(PinnedView):
     """Exchange a refresh token; JSON or form, `grant_type` may be left out."""
 
     json_too: ClassVar[bool] = True
+    basic_too: ClassVar[bool] = False
+    repeatable: ClassVar[frozenset[str]] = frozenset()
     audience_parameter: ClassVar[str] = "audience"
     reauthenticate = True
 
     def post(self, request: Request) -> Response:
-        sent = parameters.read(
-            request._request, json_too=self.json_too, repeatable=frozenset({self.audience_parameter})
-        )
+        sent = parameters.read(request._request, json_too=self.json_too, repeatable=self.repeatable)
         self.check_grant(sent)
-        presented = sent.required("refresh_token")
+        presented = sent.token("refresh_token")
         origin = origin_of(request._request)
         if (throttled := limits.refresh_from(origin.address)) is not None:
+            log.note("refresh_refused", cause=throttled.cause, address=origin.address)
             return self.refuse(throttled)
-        client = authenticated(request._request, sent)
+        client = authenticated(request._request, sent, basic_too=self.basic_too)
         if isinstance(client, RefusedClient):
             return self.refuse_client(client)
         if isinstance(client, Refused):
@@ -64,6 +66,8 @@ class TokenView(RefreshView):
     """The token endpoint of RFC 6749: form only, `grant_type=refresh_token`, `resource` repeatable."""
 
     json_too = False
+    basic_too = True
+    repeatable = frozenset({"resource"})
     audience_parameter = "resource"
 
     def check_grant(self, sent: Parameters) -> None:
