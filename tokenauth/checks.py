@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings as django_settings
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
@@ -13,13 +17,15 @@ from tokenauth.errors import UnknownPolicy
 from tokenauth.models import Client
 from tokenauth.policy import builtin
 from tokenauth.policy.builtin import Policy
+from tokenauth.risk import counters
 from tokenauth.tokens.keyring import database
 
 #: Clients that every process holds in memory without a word.
 MOST_CLIENTS = 10_000
 
-_PER_PROCESS_CACHES = frozenset(
-    {"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"}
+_PER_PROCESS_CACHES = (LocMemCache, DummyCache)
+_SHARED_CACHE = (
+    "Name a cache that all processes share in TOKENAUTH['LIMITS_CACHE']: Redis, Memcached or the database."
 )
 
 
@@ -49,7 +55,7 @@ def policies_hold_together(**kwargs: object) -> list[CheckMessage]:
     if not _readable():
         return []
     found: list[CheckMessage] = []
-    for name in builtin.all_names():
+    for name in sorted({*builtin.all_names(), conf.current().DEFAULT_POLICY}):
         try:
             found += _of_policy(builtin.named(name))
         except (ImproperlyConfigured, UnknownPolicy) as wrong:
@@ -96,16 +102,57 @@ def settings_are_known(**kwargs: object) -> list[CheckMessage]:
 
 @register(Tags.caches, deploy=True)
 def limits_are_shared(**kwargs: object) -> list[CheckMessage]:
-    """W003: each process counts for itself."""
+    """W003: each process counts for itself, counts get lost, or too few are kept."""
     if not _readable():
         return []
     alias = conf.current().LIMITS_CACHE
-    backend = django_settings.CACHES.get(alias, {}).get("BACKEND")
-    if backend not in _PER_PROCESS_CACHES:
+    cache = _limits_cache()
+    if cache is None:
+        text = f"There is no cache {alias!r} to count logins in."
+    elif issubclass(cache, _PER_PROCESS_CACHES):
+        text = f"The cache {alias!r} that counts logins is one for each process, or none at all."
+    elif not counters.is_atomic(cache):
+        text = f"The cache {alias!r} that counts logins loses counts of two processes at once."
+    else:
         return []
-    text = f"The cache {alias!r} that counts logins is one for each process, or none at all."
-    hint = "Name a cache that all processes share in TOKENAUTH['LIMITS_CACHE']."
+    hint = (
+        "Name a cache that all processes share and that counts by itself (Redis, Memcached) in "
+        "TOKENAUTH['LIMITS_CACHE']. On one in a database or in files set OPTIONS['MAX_ENTRIES'] well above "
+        "the logins of an hour: a full cache forgets counts."
+    )
     return [Warning(text, hint=hint, id="tokenauth.W003")]
+
+
+@register(Tags.caches)
+def second_steps_are_counted(**kwargs: object) -> list[CheckMessage]:
+    """E007: nobody counts the tries at a second step, so that none is let in."""
+    cache = _challenges_cache()
+    if cache is None or not issubclass(cache, DummyCache):
+        return []
+    text = "TOKENAUTH['LOGIN_CHALLENGE'] is set, and the cache that counts the tries keeps nothing."
+    return [Error(text, hint=_SHARED_CACHE, id="tokenauth.E007")]
+
+
+@register(Tags.caches, deploy=True)
+def second_steps_are_counted_once(**kwargs: object) -> list[CheckMessage]:
+    """E007: each process counts the tries at a second step for itself, and one code makes several
+    sessions."""
+    cache = _challenges_cache()
+    if cache is None or not issubclass(cache, (LocMemCache, FileBasedCache)):
+        return []
+    text = "TOKENAUTH['LOGIN_CHALLENGE'] is set, and several processes cannot count its tries together."
+    return [Error(text, hint=_SHARED_CACHE, id="tokenauth.E007")]
+
+
+def _challenges_cache() -> type[BaseCache] | None:
+    return _limits_cache() if _readable() and conf.current().LOGIN_CHALLENGE is not None else None
+
+
+def _limits_cache() -> type[BaseCache] | None:
+    try:
+        return type(caches[conf.current().LIMITS_CACHE])
+    except (InvalidCacheBackendError, ImportError):
+        return None
 
 
 @register(Tags.security)

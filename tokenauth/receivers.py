@@ -1,23 +1,36 @@
 """Django's signals, translated into flows: an account that changes ends its tokens (PROTOCOL 2)."""
 
+from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_out
-from django.db import connections, models
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db import connections, models, transaction
+from django.db.models.signals import post_delete, post_init, post_save, pre_save
 from django.dispatch import receiver
 
 from tokenauth import conf
 from tokenauth.errors import Cause
 from tokenauth.flows.revoke import revoke
-from tokenauth.models import Catalogue, Client, ClientSecret, users
+from tokenauth.models import Catalogue, Client, ClientSecret, Device, users
 from tokenauth.models.catalogue import Held
 from tokenauth.revocation.subjects import OfUser
+from tokenauth.risk import limits, upgrades
+from tokenauth.tokens.keyring import database
 
 _CHANGED = "_tokenauth_account_changes"
+#: The password hash that an instance was loaded with, or saved since.
+_LOADED = "_tokenauth_loaded_password"
+
+
+@receiver(post_init, sender=settings.AUTH_USER_MODEL, dispatch_uid="tokenauth.account_loaded")
+def account_loaded(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
+    """Remember which hash a later save replaces: a stale one must not pass for an upgrade."""
+    if (password := instance.__dict__.get("password")) is not None:  # not where it is deferred
+        instance.__dict__[_LOADED] = password
 
 
 @receiver(pre_save, dispatch_uid="tokenauth.account_changes")
@@ -27,7 +40,7 @@ def account_changes(sender: type[models.Model], instance: models.Model, **kwargs
     if not isinstance(instance, get_user_model()) or kwargs.get("raw") or instance._state.adding:
         return
     assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
-    changes = _ends_tokens(instance, kwargs.get("update_fields"), using=kwargs["using"])
+    changes = _changes(instance, kwargs.get("update_fields"), using=kwargs["using"])
     setattr(instance, _CHANGED, changes)
     if changes and not connections[kwargs["using"]].in_atomic_block:
         _end_tokens_of(instance)
@@ -35,9 +48,16 @@ def account_changes(sender: type[models.Model], instance: models.Model, **kwargs
 
 @receiver(post_save, dispatch_uid="tokenauth.account_changed")
 def account_changed(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
-    """Move the epoch in the transaction of the change."""
-    if isinstance(instance, get_user_model()) and instance.__dict__.pop(_CHANGED, False):
+    """Move the epoch in the transaction of the change; a new password also forgets failed logins."""
+    if not isinstance(instance, get_user_model()):
+        return
+    changed = instance.__dict__.pop(_CHANGED, frozenset())
+    if changed:
         _end_tokens_of(instance)
+    if "password" in changed:
+        transaction.on_commit(partial(_unlock, instance), using=kwargs["using"], robust=True)
+    if _saves_password(kwargs.get("update_fields")):
+        account_loaded(sender, instance)
 
 
 @receiver(post_delete, dispatch_uid="tokenauth.account_deleted")
@@ -65,19 +85,28 @@ def _end_tokens_of(user: models.Model, *, cause: Cause = Cause.ACCOUNT_CHANGED) 
     revoke(OfUser(users.key_of(user)), cause=cause)
 
 
-def _ends_tokens(user: AbstractBaseUser, update_fields: frozenset[str] | None, *, using: str) -> bool:
+def _unlock(user: models.Model) -> None:
+    """Whoever could set a new password need not wait until strangers' guesses at the old are forgotten."""
+    assert isinstance(user, AbstractBaseUser)  # noqa: S101 - for the type checker
+    names = {user.get_username(), getattr(user, user.get_email_field_name(), "") or user.get_username()}
+    devices = Device.objects.using(database()).of_user(users.key_of(user)).filter(lost_at=None)
+    limits.unlock(*names, known_devices=devices.values_list("pk", flat=True))
+
+
+def _changes(user: AbstractBaseUser, update_fields: frozenset[str] | None, *, using: str) -> frozenset[str]:
+    """Return the fields whose save ends tokens."""
     deciding = _deciding_fields()
     if update_fields is not None:
         deciding &= update_fields
     if not deciding:
-        return False
+        return frozenset()
     stored = get_user_model()._base_manager.using(using).filter(pk=user.pk).values(*deciding).first()
     if stored is None:
-        return False
-    changed = {name for name in deciding if stored[name] != getattr(user, name)}
-    if changed == {"password"}:
-        return not _is_no_new_password(user, stored["password"], update_fields)
-    return bool(changed)
+        return frozenset()
+    changed = frozenset(name for name in deciding if stored[name] != getattr(user, name))
+    if changed == {"password"} and _is_no_new_password(user, stored["password"], update_fields):
+        return frozenset()
+    return changed
 
 
 def _deciding_fields() -> frozenset[str]:
@@ -85,17 +114,33 @@ def _deciding_fields() -> frozenset[str]:
     return frozenset({"password", *active, *conf.current().TRIGGER_COLUMNS})
 
 
+def _saves_password(update_fields: frozenset[str] | None) -> bool:
+    return update_fields is None or "password" in update_fields
+
+
 def _is_no_new_password(user: AbstractBaseUser, stored: str, update_fields: frozenset[str] | None) -> bool:
     if not is_password_usable(stored) and not is_password_usable(user.password):
         return True
-    return _is_hasher_upgrade(user, stored, update_fields)
+    return _looks_like_upgrade(user, update_fields) and _is_hasher_upgrade(user, stored)
 
 
-def _is_hasher_upgrade(user: AbstractBaseUser, stored: str, update_fields: frozenset[str] | None) -> bool:
+def _looks_like_upgrade(user: AbstractBaseUser, update_fields: frozenset[str] | None) -> bool:
     """A better hash of the same password at login: Django saves just that field, with `_password` None
     (after `set_password` it is the new password until the save)."""
-    upgrades = update_fields == frozenset({"password"}) and user.__dict__.get("_password", "") is None
-    return upgrades and _needs_upgrade(stored)
+    return update_fields == frozenset({"password"}) and user.__dict__.get("_password", "") is None
+
+
+def _is_hasher_upgrade(user: AbstractBaseUser, stored: str) -> bool:
+    """Whether the hash that is replaced was in need of it: the stored one, or one that another login
+    upgraded to the stored one meanwhile."""
+    loaded = user.__dict__.get(_LOADED, stored)
+    if not _needs_upgrade(loaded):
+        return False
+    user_key = users.key_of(user)
+    if loaded != stored and not upgrades.is_noted(user_key, old=loaded, new=stored):
+        return False  # a stale upgrade, over a new password
+    upgrades.note(user_key, old=loaded, new=user.password)
+    return True
 
 
 def _needs_upgrade(stored: str) -> bool:

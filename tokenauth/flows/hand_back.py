@@ -10,8 +10,10 @@ from tokenauth.flows.outcomes import Revoked
 from tokenauth.flows.revoke import revoke
 from tokenauth.models import rotation
 from tokenauth.policy.clients import KnownClient
+from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfFamily, OfToken
 from tokenauth.tokens import refresh, verify
+from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
 
@@ -64,4 +66,13 @@ def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke 
         return NothingToRevoke()
     if claims.client_id != client.client_id:
         return Refused(Cause.BINDING, claims.sid)
+    if _is_dead(claims):
+        return NothingToRevoke()
     return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.sub)
+
+
+def _is_dead(claims: AccessClaims) -> bool:
+    """Whether every process refuses it already: else one token, handed back again and again, would fill
+    orders and trail."""
+    MIRROR.stale()  # brings it up to date; where it cannot, what it holds is true all the same
+    return MIRROR.floors().why_refused(claims) is not None

@@ -6,26 +6,30 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from django.conf import settings as django_settings
-from django.contrib.auth import authenticate, load_backend
+from django.contrib.auth import load_backend
 from django.contrib.auth.models import AbstractBaseUser
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.dispatch import Signal
 from django.http import HttpRequest
 
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import challenge
+from tokenauth.flows import challenge, passwords
 from tokenauth.flows.asked import LoginAsked, Origin
 from tokenauth.flows.challenge import Challenged, FirstStep
+from tokenauth.flows.issue import _granted as granted_to
 from tokenauth.flows.issue import issue
 from tokenauth.flows.outcomes import Issued
 from tokenauth.flows.seen import Seen, before_authentication
 from tokenauth.models import users
+from tokenauth.models.client import Client
 from tokenauth.observability import log
 from tokenauth.policy.clients import KnownClient
 from tokenauth.revocation.process import MIRROR
-from tokenauth.risk import hashing, limits
+from tokenauth.risk import limits
 
-#: Times that a login is tried again because user or epochs moved meanwhile.
-ATTEMPTS = 2
+#: Times that a login is tried because user or epochs moved meanwhile: each of the same user's logins that
+#: run beside it may write him a better hash once.
+ATTEMPTS = 6
 #: RFC 8176.
 PASSWORD = "pwd"  # noqa: S105 - the name of a method
 
@@ -65,9 +69,9 @@ def login(
         inactive and locked are one answer after the same work.
 
     Side effects: Django's signals `user_logged_in` and `user_login_failed`; limits are counted before
-    anything is hashed.
+    anything is hashed. A receiver of `user_logged_in` that raises is logged: the session is made already.
     """
-    outcome = _limited(credentials, asked) or _logged_in(credentials, asked, request)
+    outcome = _limited(asked) or _logged_in(credentials, asked, request)
     if isinstance(outcome, Refused):
         _note_refusal(outcome, asked.client, asked.origin)
     return outcome
@@ -85,8 +89,10 @@ def continue_login(
         origin: Where the second step came from.
         request: What LOGIN_VERIFY and `user_logged_in` are given.
     Returns:
-        The pair, or `Refused(CREDENTIALS)` for whatever is wrong. At most five tries a challenge, and
-        one success.
+        The pair, or the cause; `OVERLOADED` where the cache that counts tries does not hold them. At
+        most five tries a challenge, and one session; wrong ones count as failures of the account.
+
+    Side effects: `user_logged_in` and `user_login_failed`, as at login.
     """
     outcome = _continued(answer, client, origin, request)
     if isinstance(outcome, Refused):
@@ -97,15 +103,35 @@ def continue_login(
 def _continued(
     answer: SecondStep, client: KnownClient, origin: Origin, request: HttpRequest
 ) -> Issued | Refused:
+    if not _may_log_in(client):
+        return Refused(Cause.NOT_FIRST_PARTY)
     step = challenge.opened(answer.challenge, client=client)
-    if step is None or answer.method not in step.methods or limits.challenge_is_exhausted(step.nonce):
+    if step is None or answer.method not in step.methods:
         return Refused(Cause.CREDENTIALS)
+    if (refused := limits.challenge_try(step.nonce)) is not None:
+        return refused
+    if limits.account_is_locked(step.account, known_device=step.known_device):
+        return Refused(Cause.LOCKED)
     user = _user_of(step)
     if user is None or not challenge.credential_is(user, step.credential):
         return Refused(Cause.CREDENTIALS)
     if not challenge.verified(user, method=answer.method, response=answer.response, request=request):
+        _note_wrong_response(step, request)
         return Refused(Cause.CREDENTIALS)
-    limits.use_up_challenge(step.nonce)
+    return _answered_once(step, user, answer.method, client, origin, request)
+
+
+def _answered_once(
+    step: FirstStep,
+    user: AbstractBaseUser,
+    method: str,
+    client: KnownClient,
+    origin: Origin,
+    request: HttpRequest,
+) -> Issued | Refused:
+    """Make the session of a challenge, for one of all who answer it at once."""
+    if (refused := limits.take_challenge(step.nonce)) is not None:
+        return refused
     asked = LoginAsked(
         client=client,
         device=step.device,
@@ -114,17 +140,16 @@ def _continued(
         key_was_sent=step.key_was_sent,
         origin=origin,
         acr=step.acr,
-        amr=(PASSWORD, answer.method),
+        amr=(PASSWORD, method),
     )
-    answered = False
+    outcome: Issued | Refused | None = None
     try:
         outcome = issue(user, asked=asked, backend=step.backend, seen=step.seen)
-        if isinstance(outcome, Issued):
-            user_logged_in.send(sender=type(user), request=request, user=user)
-        answered = not isinstance(outcome, Refused) or outcome.retry_after is None
     finally:
-        if not answered:  # the same request may be sent again
+        if not isinstance(outcome, Issued):
             limits.give_challenge_back(step.nonce)
+    if isinstance(outcome, Issued):
+        _note_success(step.account, step.known_device, user, request)
     return outcome
 
 
@@ -133,6 +158,26 @@ def _user_of(step: FirstStep) -> AbstractBaseUser | None:
     if pk is None or step.backend not in django_settings.AUTHENTICATION_BACKENDS:
         return None
     return cast("AbstractBaseUser | None", load_backend(step.backend).get_user(pk))
+
+
+def _note_wrong_response(step: FirstStep, request: HttpRequest) -> None:
+    limits.note_failure(step.account, known_device=step.known_device)
+    _send(user_login_failed, sender=__name__, credentials={"username": step.account}, request=request)
+
+
+def _note_success(
+    account: str, known_device: str | None, user: AbstractBaseUser, request: HttpRequest
+) -> None:
+    limits.note_success(account, known_device=known_device)
+    _send(user_logged_in, sender=type(user), request=request, user=user)
+
+
+def _send(signal: Signal, *, sender: object, **named: object) -> None:
+    """Tell the site; what its receivers raise is logged and changes no answer."""
+    for receiver, result in signal.send_robust(sender=sender, **named):
+        if isinstance(result, Exception):
+            name = getattr(receiver, "__qualname__", type(receiver).__name__)
+            log.note("receiver_failed", level=logging.ERROR, receiver=name, error=type(result).__name__)
 
 
 def _note_refusal(refused: Refused, client: KnownClient, origin: Origin) -> None:
@@ -145,53 +190,79 @@ def _note_refusal(refused: Refused, client: KnownClient, origin: Origin) -> None
     )
 
 
-def _limited(credentials: Credentials, asked: LoginAsked) -> Refused | None:
-    if not asked.client.first_party:
+def _limited(asked: LoginAsked) -> Refused | None:
+    """What is refused whoever asks, before the first query and before anything is hashed: else the
+    answer would tell a right password."""
+    if not _may_log_in(asked.client):
         return Refused(Cause.NOT_FIRST_PARTY)
+    if (unacceptable := _unacceptable(asked)) is not None:
+        return unacceptable
     if (stale := MIRROR.stale()) is not None:
         return stale
-    return limits.login(account=credentials.username, address=asked.origin.address)
+    return limits.login_from(asked.origin.address)
+
+
+def _may_log_in(client: KnownClient) -> bool:
+    # a resource server checks tokens and never holds a family
+    return client.first_party and client.kind != Client.Kind.RESOURCE
+
+
+def _unacceptable(asked: LoginAsked) -> Refused | None:
+    if asked.client.policy.device == "required" and asked.device.id is None:
+        return Refused(Cause.MALFORMED)
+    granted = granted_to(asked)
+    return granted if isinstance(granted, Refused) else None
 
 
 def _logged_in(
     credentials: Credentials, asked: LoginAsked, request: HttpRequest
 ) -> Issued | Challenged | Refused:
     asked = replace(asked, amr=asked.amr or (PASSWORD,))
+    seen = _seen(credentials, asked)
+    throttled = limits.login_of(credentials.username, known_device=_known_device(seen))
+    if throttled is not None:
+        return throttled
     for _ in range(ATTEMPTS):
-        seen = before_authentication(
-            client_pk=asked.client.pk, username=credentials.username, device_id=asked.device.id
-        )
-        user = _authenticated(credentials, seen, request)
-        if isinstance(user, Refused):
-            return user
-        backend = _backend_of(user)
-        challenged = challenge.asked_for(user, asked=asked, seen=seen, backend=backend, request=request)
-        if challenged is not None:
-            return challenged
-        outcome = issue(user, asked=asked, backend=backend, seen=seen)
-        if isinstance(outcome, Issued):
-            user_logged_in.send(sender=type(user), request=request, user=user)
-        if not isinstance(outcome, Refused) or outcome.cause is not Cause.CREDENTIALS:
+        outcome = _attempt(credentials, asked, seen, request)
+        if not isinstance(outcome, Overtaken):
             return outcome
-        # overtaken while the password was hashed: by a better hash of it, or by a real change
-    return outcome
+        seen = _seen(credentials, asked)
+    return Refused(Cause.CREDENTIALS)
 
 
-def _authenticated(credentials: Credentials, seen: Seen, request: HttpRequest) -> AbstractBaseUser | Refused:
-    """Ask the site's backends; a locked account costs the same work and is always refused."""
-    known_device = str(seen.device[0]) if seen.device is not None else None
-    locked = limits.account_is_locked(credentials.username, known_device=known_device)
-    with hashing.slot() as got_one:
-        if not got_one:
-            return Refused(Cause.OVERLOADED, retry_after=1)
-        user = authenticate(request, username=credentials.username, password=credentials.password)
-    if locked:
-        return Refused(Cause.LOCKED)
-    if user is None:
-        limits.note_failure(credentials.username, known_device=known_device)
-        return Refused(Cause.CREDENTIALS)
-    limits.note_success(credentials.username, known_device=known_device)
-    return user
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """While the password was hashed it got a better hash, or something really changed."""
+
+
+def _attempt(
+    credentials: Credentials, asked: LoginAsked, seen: Seen, request: HttpRequest
+) -> Issued | Challenged | Refused | Overtaken:
+    user = passwords.checked(
+        credentials.username, credentials.password, known_device=_known_device(seen), request=request
+    )
+    if isinstance(user, Refused):
+        return user
+    backend = _backend_of(user)
+    challenged = challenge.asked_for(
+        user, account=credentials.username, asked=asked, seen=seen, backend=backend, request=request
+    )
+    if challenged is not None:
+        return challenged
+    outcome = issue(user, asked=asked, backend=backend, seen=seen)
+    if isinstance(outcome, Issued):
+        _note_success(credentials.username, _known_device(seen), user, request)
+    return Overtaken() if outcome == Refused(Cause.CREDENTIALS) else outcome
+
+
+def _seen(credentials: Credentials, asked: LoginAsked) -> Seen:
+    return before_authentication(
+        client_pk=asked.client.pk, username=credentials.username, device_id=asked.device.id
+    )
+
+
+def _known_device(seen: Seen) -> str | None:
+    return str(seen.device.pk) if seen.device is not None else None
 
 
 def _backend_of(user: AbstractBaseUser) -> str:

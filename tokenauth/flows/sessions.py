@@ -1,21 +1,25 @@
 """What a user does with his own sessions and devices (PROTOCOL 5)."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from tokenauth.errors import Cause, Refused
+from tokenauth.flows import passwords
 from tokenauth.flows.revoke import revoke, revoke_others
 from tokenauth.models import users
 from tokenauth.models.account import AccountState, Site
 from tokenauth.models.device import Device
 from tokenauth.models.family import TokenFamily
+from tokenauth.observability import log
 from tokenauth.policy.builtin import Policy
 from tokenauth.revocation.subjects import OfDevice, OfFamily, OfUser
-from tokenauth.risk import hashing, limits
+from tokenauth.risk import limits
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import database
 
@@ -37,7 +41,9 @@ class Owner:
     policy: Policy
     #: Parsed network address, for the limit on passwords.
     address: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
+    #: What the backends that check the password are given.
+    request: HttpRequest | None = field(default=None, repr=False)
 
     @property
     def user_key(self) -> str:
@@ -65,11 +71,14 @@ def end_one(family_id: UUID, *, owner: Owner) -> Ended | Refused:
     Returns:
         `Refused(NOT_OWN)` for another's and for none alike.
     """
-    own = TokenFamily.objects.using(database()).filter(pk=family_id, user_key=owner.user_key)
-    if not own.exists():
+    families = TokenFamily.objects.using(database())
+    own = families.filter(pk=family_id, user_key=owner.user_key).only("revoked_at").first()
+    if own is None:
         return Refused(Cause.NOT_OWN)
     if family_id != owner.claims.sid and (refused := _not_recent(owner)) is not None:
         return refused
+    if own.revoked_at is not None:
+        return Ended(0)
     ended = revoke(OfFamily(family_id), cause=Cause.LOGGED_OUT, actor=owner.user_key)
     return Ended(ended.families)
 
@@ -94,11 +103,13 @@ def end_all(*, owner: Owner) -> Ended | Refused:
 
 def lose_device(device_id: UUID, *, owner: Owner) -> Ended | Refused:
     """Write one of the user's own devices off for good and end its sessions."""
-    own = Device.objects.using(database()).of_user(owner.user_key).filter(pk=device_id)
-    if not own.exists():
+    own = Device.objects.using(database()).of_user(owner.user_key).filter(pk=device_id).first()
+    if own is None:
         return Refused(Cause.NOT_OWN)
     if (refused := _not_recent(owner)) is not None:
         return refused
+    if own.lost_at is not None:
+        return Ended(0)
     sessions = standing(owner.user_key).filter(device_id=device_id).count()
     revoke(OfDevice(device_id, lost=True), actor=owner.user_key)
     return Ended(sessions)
@@ -110,13 +121,39 @@ def _not_recent(owner: Owner) -> Refused | None:
         return None
     if owner.password is None:
         return Refused(Cause.OLD_LOGIN)
-    account = owner.user.get_username()
-    if (throttled := limits.login(account=account, address=owner.address)) is not None:
+    if (throttled := _throttled(owner)) is not None:
         return throttled
-    with hashing.slot() as got_one:
-        if not got_one:
-            return Refused(Cause.OVERLOADED, retry_after=1)
-        known = users.stored(owner.user_key)
-        return (
-            None if known is not None and known.check_password(owner.password) else Refused(Cause.OLD_LOGIN)
+    refused = _password_refused(owner, owner.password)
+    if refused is not None:
+        log.note(
+            "password_refused",
+            level=logging.WARNING if refused.cause is Cause.LOCKED else logging.INFO,
+            cause=refused.cause,
+            family=owner.claims.sid,
+            client=owner.claims.client_id,
+            address=owner.address,
         )
+    return refused if refused is None or refused.retry_after is not None else Refused(Cause.OLD_LOGIN)
+
+
+def _throttled(owner: Owner) -> Refused | None:
+    return limits.login_from(owner.address) or limits.login_of(
+        owner.user.get_username(), known_device=_device(owner)
+    )
+
+
+def _password_refused(owner: Owner, password: str) -> Refused | None:
+    """Ask for the password as a login does, with the counters of the session's device."""
+    account, device = owner.user.get_username(), _device(owner)
+    user = passwords.checked(account, password, known_device=device, request=owner.request)
+    if isinstance(user, Refused):
+        return user
+    if users.key_of(user) != owner.user_key:  # a backend that knows another by that name
+        limits.note_failure(account, known_device=device)
+        return Refused(Cause.CREDENTIALS)
+    limits.note_success(account, known_device=device)
+    return None
+
+
+def _device(owner: Owner) -> str:
+    return owner.claims.device

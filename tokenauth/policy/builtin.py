@@ -1,5 +1,6 @@
 """The rules for a client: the built-in policies (REFERENCE T2) and a site's overrides of them."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tokenauth import conf
 from tokenauth.errors import UnknownPolicy
+from tokenauth.observability import log
 
 
 class Policy(BaseModel):
@@ -83,6 +85,24 @@ def named(name: str) -> Policy:
         ImproperlyConfigured: An override has a wrong key, type or range.
     """
     return _resolved(name or conf.current().DEFAULT_POLICY)
+
+
+def named_or_default(name: str) -> Policy:
+    """Return the policy of that name; `DEFAULT_POLICY` where the site dropped it while clients or
+    families still name it.
+
+    A log line says so, once a process for each name.
+    """
+    try:
+        return named(name)
+    except UnknownPolicy:
+        return _instead_of(name)
+
+
+@conf.until_settings_change
+def _instead_of(name: str) -> Policy:
+    log.note("unknown_policy", level=logging.ERROR, policy=name)
+    return named("")
 
 
 @conf.until_settings_change

@@ -1,57 +1,141 @@
-"""Counting in the site's cache: the storage that `limits` asks for, over any Django cache (PROTOCOL 5)."""
+"""Counting in the site's cache, whichever Django back end that is (PROTOCOL 5).
 
+A window's number is part of its key, so that no lifetime a back end gives a key decides what is counted.
+What does not answer counts nothing: the caller decides whether that lets in or refuses.
+"""
+
+import logging
+import math
+import os
+import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.core.cache import BaseCache, caches
-from limits.storage import Storage
 
 from tokenauth import conf
+from tokenauth.observability import log
+
+T = TypeVar("T")
+
+#: Seconds between two log lines about a cache that is away.
+_NOTED_EVERY = 60
 
 
-class CacheStorage(Storage):
-    """Fixed windows in the cache that `LIMITS_CACHE` names; what the cache forgets is counted anew."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The fixed window of so many seconds that the clock is in."""
 
-    STORAGE_SCHEME = ["tokenauth-cache"]
+    key: str
+    #: Of the window as a whole.
+    seconds: int
+    #: Whole seconds until the next one opens.
+    left: int
+
+    @classmethod
+    def now(cls, key: str, seconds: int) -> "Window":
+        now = time.time()
+        number = int(now // seconds)
+        return cls(f"{key}:{number}", seconds, max(1, math.ceil((number + 1) * seconds - now)))
+
+
+def count(key: str, *, seconds: int) -> int | None:
+    """Count up and return the sum; None where the cache does not answer.
+
+    Args:
+        seconds: How long the key is kept at least, where the cache is not full.
+    """
+    return _asked(lambda cache: _counted(cache, key, seconds))
+
+
+def value(key: str) -> int | None:
+    """Return what was counted; None where the cache does not answer."""
+    return _asked(lambda cache: int(cache.get(key) or 0))
+
+
+def values(*keys: str) -> list[int] | None:
+    """Return what was counted under several keys, in order; None where the cache does not answer."""
+    return _asked(lambda cache: _values(cache, keys))
+
+
+def take(key: str, *, seconds: int) -> bool | None:
+    """Take a key that only one caller gets; None where the cache does not answer."""
+    return _asked(lambda cache: _taken(cache, key, seconds))
+
+
+def forget(*keys: str) -> None:
+    """Let the keys be counted and taken anew."""
+    _asked(lambda cache: cache.delete_many(keys))
+
+
+def is_atomic(cache: type[BaseCache]) -> bool:
+    """Whether a back end counts by itself; Django's base class reads, adds and writes."""
+    return getattr(cache, "incr", None) is not BaseCache.incr
+
+
+class _Process:
+    """What threads of one process share: the turn at a cache that does not count, and the last complaint."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._turn = threading.Lock()
+        self._noted_at = float("-inf")
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return Exception
+    def turn_at(self, cache: BaseCache) -> AbstractContextManager[Any]:
+        return nullcontext() if is_atomic(type(cache)) else self._turn
 
-    @property
-    def _cache(self) -> BaseCache:
-        return caches[conf.current().LIMITS_CACHE]
+    def note_away(self, failure: Exception) -> None:
+        now = time.monotonic()
+        if now - self._noted_at >= _NOTED_EVERY:
+            self._noted_at = now
+            log.note("limits_cache_away", level=logging.ERROR, error=type(failure).__name__)
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count up and return the sum of the window, which the first count opened."""
-        opened = self._cache.add(key, amount, timeout=expiry)
-        if opened:
-            self._cache.set(_end(key), time.time() + expiry, timeout=expiry)
-            return amount
-        try:
-            return self._cache.incr(key, amount)
-        except ValueError:  # the window closed in between
-            self._cache.set(key, amount, timeout=expiry)
-            return amount
+    def after_fork(self) -> None:
+        """Leave a lock that another thread of the parent may have held alone."""
+        self._turn = threading.Lock()
 
-    def get(self, key: str) -> int:
-        return int(self._cache.get(key, 0))
 
-    def get_expiry(self, key: str) -> float:
-        """Return the unix second at which the window closes; now where there is none."""
-        return float(self._cache.get(_end(key), time.time()))
+_PROCESS = _Process()
 
-    def check(self) -> bool:
-        return True
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_PROCESS.after_fork)
 
-    def reset(self) -> int | None:
+
+def _asked(operation: Callable[[BaseCache], T]) -> T | None:
+    alias = conf.current().LIMITS_CACHE
+    try:
+        return operation(caches[alias])
+    except Exception as failure:  # each client has errors of its own
+        _PROCESS.note_away(failure)
         return None
 
-    def clear(self, key: str) -> None:
-        self._cache.delete_many([key, _end(key)])
+
+def _counted(cache: BaseCache, key: str, seconds: int) -> int:
+    with _PROCESS.turn_at(cache):
+        if not is_atomic(type(cache)):
+            # its own `incr` would also give the key the cache's default lifetime
+            total = int(cache.get(key) or 0) + 1
+            cache.set(key, total, timeout=seconds)
+            return total
+    if cache.add(key, 1, timeout=seconds):
+        return 1
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # it went in between
+        cache.set(key, 1, timeout=seconds)
+        return 1
 
 
-def _end(key: str) -> str:
-    return f"{key}:end"
+def _values(cache: BaseCache, keys: tuple[str, ...]) -> list[int]:
+    held = cache.get_many(keys)
+    return [int(held.get(key) or 0) for key in keys]
+
+
+def _taken(cache: BaseCache, key: str, seconds: int) -> bool:
+    with _PROCESS.turn_at(cache):
+        taken = cache.add(key, 1, timeout=seconds)
+    if taken is None:  # a client that hides its errors
+        raise ConnectionError
+    return bool(taken)

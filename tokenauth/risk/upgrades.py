@@ -1,0 +1,34 @@
+"""Password hashes that logins have made better: two at once must not take each other for a change.
+
+A mark says "this user's old hash became that new one"; it lives an hour, in the cache that counts. Where
+the cache does not answer there is no mark, and an upgrade of a hash that is gone counts as a change.
+"""
+
+from tokenauth.models.key import KeyPurpose
+from tokenauth.risk import counters
+from tokenauth.tokens.encoding import to_base64url
+from tokenauth.tokens.keyring import KEYRING
+
+#: Seconds.
+_KEPT = 3600
+
+
+def note(user_key: str, *, old: str, new: str) -> None:
+    """Mark that a login is about to store a better hash of the same password.
+
+    Args:
+        old: The hash that was checked.
+        new: The hash that replaces it.
+    """
+    counters.take(_key(user_key, old, new), seconds=_KEPT)
+
+
+def is_noted(user_key: str, *, old: str, new: str) -> bool:
+    """Whether a login made `new` of `old` within the hour."""
+    return bool(counters.value(_key(user_key, old, new)))
+
+
+def _key(user_key: str, old: str, new: str) -> str:
+    # keyed: whoever reads the cache learns nothing of a hash
+    message = "|".join(("upgrade 1", user_key, old, new)).encode("utf-8", "surrogatepass")
+    return f"tokenauth:{to_base64url(KEYRING.active(KeyPurpose.PRIVACY).mac(message)[:16])}"
