@@ -21,12 +21,6 @@ GRANTED = {"scope": "orders:read profile", "audience": (SHOP, STOCK)}
 KEY = "a-key-of-one-attempt"
 
 
-@pytest.fixture
-def no_limits(settings) -> None:
-    """What a client is refused for asking too often, it may ask again a moment later."""
-    settings.TOKENAUTH = {**settings.TOKENAUTH, "LIMITS": {"refresh_family": None}}
-
-
 def session_with_a_grant(**client: object) -> Session:
     """A client may have more than this login was granted."""
     allowed = ClientFactory(
@@ -281,7 +275,7 @@ def test_an_early_refresh_adds_one_order_that_is_bound_to_expire(clock):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_token_that_is_hammered_inside_the_window_adds_one_event_for_all_of_it(clock, no_limits):
+def test_a_token_that_is_hammered_inside_the_window_adds_one_event_for_all_of_it(clock):
     session = log_in()
     session.refresh_and_lose_the_answer()
     before = row_counts()
@@ -294,7 +288,7 @@ def test_a_token_that_is_hammered_inside_the_window_adds_one_event_for_all_of_it
     assert (newest.kind, newest.generation, newest.branch) == (EventKind.REPEATED, 1, 0)
 
 
-def test_a_token_that_is_hammered_with_its_key_adds_no_row_at_all(clock, no_limits):
+def test_a_token_that_is_hammered_with_its_key_adds_no_row_at_all(clock):
     session = log_in(client=ClientFactory(exact=True))
     session.refresh_and_lose_the_answer(key=KEY)
     before = everything_stored(session)

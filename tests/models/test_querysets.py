@@ -11,6 +11,7 @@ from tests.models.conftest import sent
 from tests.sessions import Session, log_in
 from tokenauth.models import (
     AccountState,
+    Catalogue,
     Client,
     ClientSecret,
     Device,
@@ -22,6 +23,7 @@ from tokenauth.models import (
     TokenFamily,
     users,
 )
+from tokenauth.models.catalogue import Held
 from tokenauth.models.ids import new_id
 from tokenauth.models.order import OrderKind
 
@@ -280,13 +282,14 @@ class TestPlane:
 
         assert Plane.objects.get().plane_id == plane
 
-    def test_changes_of_clients_and_keys_are_counted(self):
-        Plane.objects.clients_changed()
-        Plane.objects.keys_changed()
-        Plane.objects.keys_changed()
+    def test_changes_of_what_every_process_holds_are_counted_apart(self):
+        for held in (Held.CLIENTS, Held.KEYS, Held.KEYS):
+            Catalogue.objects.changed(held)
 
-        plane = Plane.objects.get()
-        assert (plane.clients_version, plane.keys_version) == (1, 2)
+        assert [Catalogue.objects.version_of(held) for held in Held] == [1, 2]
+
+    def test_what_never_changed_is_at_version_zero(self):
+        assert Catalogue.objects.version_of(Held.KEYS) == 0
 
 
 class TestKeysAndEvents:
