@@ -10,12 +10,17 @@ of generations count, ages beyond the window are one age, and one parent gets fe
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 
 from tests.guarantees.rotation_model import promises, wrong
 from tests.guarantees.rotation_model.games import DEEP, HONEST, THEFT
 from tests.guarantees.rotation_model.rules import Rules
 from tests.guarantees.rotation_model.search import Counterexample, Figures, explore
 from tokenauth.policy.builtin import BUILTIN
+
+pytestmark = pytest.mark.skipif(
+    connection.vendor == "postgresql", reason="asks no database: played once, in the run on SQLite"
+)
 
 S = 3
 

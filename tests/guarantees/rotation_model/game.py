@@ -53,7 +53,7 @@ class Game:
             yield Step(move, None, move.world)
         for shows in presentations(world, self.rules):
             verdict = self.verdict(world.row, shows)
-            yield Step(shows, verdict, self._after(world, shows, verdict))
+            yield Step(shows, verdict, self.after(world, shows, verdict))
 
     def verdict(self, row: Row, shows: Shows) -> Verdict:
         asked = (row, shows)
@@ -79,7 +79,7 @@ class Game:
         )
         return self.rules.decide(position, presented, self._policy, at=_START + timedelta(seconds=row.age))
 
-    def _after(self, world: World, shows: Shows, verdict: Verdict) -> World | None:
+    def after(self, world: World, shows: Shows, verdict: Verdict) -> World | None:
         if isinstance(verdict, Theft):
             return None
         row, owner, thief, score, _ = world

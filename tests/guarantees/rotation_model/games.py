@@ -13,6 +13,7 @@ HONEST = {
     "exact": Rules(exact=True, keys="always"),
     "exact, no window": Rules(window=0, overlaps=0, exact=True, keys="always"),
     "exact, step-ups": Rules(exact=True, keys="always", step_ups=True),
+    "window, clocks that disagree": Rules(skewed_clocks=True),
     "window, failovers": Rules(lag=1, window=1, overlaps=1, most_branches=2),
     "exact, failovers": Rules(lag=1, window=1, overlaps=1, most_branches=2, exact=True, keys="always"),
 }
@@ -23,6 +24,7 @@ THEFT = {
     "window, no overlap": Rules(thefts="one", overlaps=0),
     "window, one overlap": Rules(thefts="one", overlaps=1),
     "window of one instant": Rules(thefts="one", window=0, overlaps=1),
+    "window, clocks that disagree": Rules(thefts="one", overlaps=1, skewed_clocks=True),
     "both outside the window": Rules(thefts="one", only_outside=True),
     "window, keys now and then": Rules(thefts="one", window=1, overlaps=1, most_branches=2, keys="sometimes"),
     "window, the key stolen too": Rules(
@@ -57,5 +59,5 @@ DEEP = {
     "exact, step-ups, the key stolen too": Rules(
         thefts="one", window=1, most_branches=3, exact=True, keys="always", step_ups=True, steals_key=True
     ),
-    "failovers, far behind": Rules(lag=3, window=1, most_branches=2, keys="sometimes"),
+    "failovers, far behind": Rules(lag=3, window=1, most_branches=2),
 }

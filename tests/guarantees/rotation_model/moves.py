@@ -55,6 +55,8 @@ def other_moves(world: World, rules: Rules) -> Iterator[Becomes]:
     row, owner, thief = world.row, world.owner, world.thief
     if row.age <= rules.window:
         yield Becomes("a tick passes", None, world._replace(row=row._replace(age=row.age + 1)))
+    if rules.skewed_clocks and row.age:
+        yield Becomes("a slower clock is asked", None, world._replace(row=row._replace(age=0)))
     for answer in owner.awaited:
         yield Becomes("the owner saves the answer", answer, world._replace(owner=owner.saves(answer)))
     if rules.thefts == "any number" or (rules.thefts == "one" and not thief.has_stolen):

@@ -42,6 +42,8 @@ class Rules:
     step_ups: bool = False
     #: Generations by which a failover may set the database back; 0: it never goes back.
     lag: int = 0
+    #: Whether the servers' clocks disagree: what was outside the window is inside it for the next one.
+    skewed_clocks: bool = False
     #: Answers one parent may get (255 in production).
     most_branches: int = 3
     #: Whether a request may arrive after the answer to it was saved AND used.
