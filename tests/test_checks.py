@@ -7,6 +7,9 @@ from tests.factories import ClientFactory
 from tokenauth import checks
 from tokenauth.models import Client
 
+DJANGOS = "django.core.cache.backends"
+REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1/0"}
+
 
 def ids(found):
     return [message.id for message in found]
@@ -46,6 +49,12 @@ def test_e003_a_policy_that_cannot_be(tokenauth, policy):
     assert ids(checks.policies_hold_together()) == ["tokenauth.E003"]
 
 
+def test_e003_a_default_policy_that_is_none(tokenauth):
+    tokenauth(DEFAULT_POLICY="nonsense")
+
+    assert ids(checks.policies_hold_together()) == ["tokenauth.E003"]
+
+
 def test_e004_no_grace_without_exact(tokenauth):
     tokenauth(POLICIES={"browser": {"grace": 0}})
 
@@ -81,9 +90,54 @@ def test_w002_a_key_that_means_nothing(tokenauth):
 def test_w003_a_cache_for_each_process(settings):
     assert ids(checks.limits_are_shared()) == ["tokenauth.W003"]
 
-    settings.CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache"}}
+    settings.CACHES = {"default": REDIS}
 
     assert checks.limits_are_shared() == []
+
+
+@pytest.mark.parametrize("backend", ["db.DatabaseCache", "filebased.FileBasedCache"])
+def test_w003_a_cache_that_loses_counts(settings, backend):
+    settings.CACHES = {"default": {"BACKEND": f"{DJANGOS}.{backend}", "LOCATION": "counts"}}
+
+    assert ids(checks.limits_are_shared()) == ["tokenauth.W003"]
+
+
+def test_w003_a_cache_that_is_none(tokenauth):
+    tokenauth(LIMITS_CACHE="nonsense")
+
+    assert ids(checks.limits_are_shared()) == ["tokenauth.W003"]
+
+
+def test_e007_a_second_step_whose_tries_nobody_counts(settings, tokenauth):
+    settings.CACHES = {"default": {"BACKEND": f"{DJANGOS}.dummy.DummyCache"}}
+    without = checks.second_steps_are_counted()
+    tokenauth(LOGIN_CHALLENGE="site.challenge")
+
+    assert without == []
+    assert ids(checks.second_steps_are_counted()) == ["tokenauth.E007"]
+
+
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "filebased.FileBasedCache"])
+def test_e007_a_second_step_whose_tries_processes_count_apart(settings, tokenauth, backend):
+    settings.CACHES = {"default": {"BACKEND": f"{DJANGOS}.{backend}", "LOCATION": "x"}}
+    tokenauth(LOGIN_CHALLENGE="site.challenge")
+
+    assert checks.second_steps_are_counted() == []
+    assert ids(checks.second_steps_are_counted_once()) == ["tokenauth.E007"]
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1/0"},
+        {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "counts"},
+    ],
+)
+def test_e007_is_silent_on_a_cache_that_all_share(settings, tokenauth, cache):
+    settings.CACHES = {"default": cache}
+    tokenauth(LOGIN_CHALLENGE="site.challenge")
+
+    assert checks.second_steps_are_counted() == checks.second_steps_are_counted_once() == []
 
 
 def test_w004_sqlite_with_deferred_transactions(db, monkeypatch):

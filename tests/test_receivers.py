@@ -4,14 +4,22 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.signals import user_logged_out
+from django.core.cache import caches
 from django.db import connection, transaction
+from django.test import override_settings
 
-from tests.factories import UserFactory
+from tests.factories import PASSWORD, UserFactory
 from tests.sessions import log_in
 from tokenauth.errors import Cause, Refused
 from tokenauth.models import AccountState, RevocationOrder, users
+from tokenauth.risk import limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+BETTER = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+]
 
 
 def stored(session):
@@ -131,6 +139,86 @@ def test_a_better_hash_of_the_same_password_is_no_change(settings):
     assert stored(session).password.startswith("pbkdf2_sha256$")
     assert session.accepts()
     assert session.refresh()
+
+
+def test_twins_that_upgrade_the_same_hash_are_no_change():
+    session = log_in()
+    twins = [stored(session) for _ in range(3)]
+    with override_settings(PASSWORD_HASHERS=BETTER):
+        for twin in twins:
+            assert twin.check_password(PASSWORD)
+
+    assert session.accepts()
+    assert not RevocationOrder.objects.exists()
+
+
+def test_a_stale_upgrade_over_a_new_password_is_a_change():
+    session = log_in()
+    stale, owner = stored(session), stored(session)
+    with override_settings(PASSWORD_HASHERS=BETTER):
+        new_password(owner)
+        session = log_in(owner)
+        stale.check_password(PASSWORD)
+
+    assert is_dead(session)
+
+
+def test_a_stale_upgrade_over_a_new_password_in_an_old_hash_is_a_change():
+    session = log_in()
+    stale, owner = stored(session), stored(session)
+    new_password(owner)
+    session = log_in(owner)
+    with override_settings(PASSWORD_HASHERS=BETTER):
+        stale.check_password(PASSWORD)
+
+    assert is_dead(session)
+
+
+def test_an_assigned_hash_after_an_upgrade_is_a_change():
+    session = log_in()
+    user = stored(session)
+    with override_settings(PASSWORD_HASHERS=BETTER):
+        user.check_password(PASSWORD)
+        new_hash(user)
+
+    assert is_dead(session)
+
+
+def test_twins_whose_marker_is_lost_count_as_a_change():
+    session = log_in()
+    twins = [stored(session), stored(session)]
+    with override_settings(PASSWORD_HASHERS=BETTER):
+        twins[0].check_password(PASSWORD)
+        caches["default"].clear()
+        twins[1].check_password(PASSWORD)
+
+    assert is_dead(session)
+
+
+def test_a_new_password_forgets_the_failures_at_the_old_one(settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "LIMITS": {"login_failures": 1}}
+    session = log_in()
+    user, laptop = stored(session), str(session.pair.device_id)
+    for name, device in [(user.username, None), (user.email, None), (user.username, laptop)]:
+        limits.note_failure(name, known_device=device)
+
+    new_password(user)
+
+    assert not limits.account_is_locked(user.username, known_device=None)
+    assert not limits.account_is_locked(user.email, known_device=None)
+    assert not limits.account_is_locked(user.username, known_device=laptop)
+
+
+def test_a_new_password_that_rolls_back_forgets_no_failure(settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "LIMITS": {"login_failures": 1}}
+    user = UserFactory()
+    limits.note_failure(user.username, known_device=None)
+
+    with transaction.atomic():
+        new_password(user)
+        transaction.set_rollback(True)
+
+    assert limits.account_is_locked(user.username, known_device=None)
 
 
 def test_a_save_without_a_deciding_field_costs_no_query_of_ours(django_assert_num_queries):

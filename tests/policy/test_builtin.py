@@ -66,3 +66,14 @@ def test_the_longest_access_lifetime_counts_overrides(settings):
     with_policies(settings, {"slow": {"access": 3_600}})
 
     assert builtin.longest_access() == 3_600
+
+
+def test_a_policy_that_the_site_dropped_is_the_default_and_named_once(caplog, settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "DEFAULT_POLICY": "mobile"}
+
+    assert [builtin.named_or_default(name).name for name in ("gone", "gone", "service")] == [
+        "mobile",
+        "mobile",
+        "service",
+    ]
+    assert caplog.text.count("unknown_policy policy=gone") == 1

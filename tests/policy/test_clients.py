@@ -1,12 +1,18 @@
 """The clients of this process: known without a query, told from strangers in constant time."""
 
+import os
+import threading
+
 import pytest
+from django.db import transaction
+from django.db.models import JSONField, Value
 from django.utils import timezone
 
+from tests.crowd import elsewhere
 from tests.factories import ClientFactory, secret_of
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows.clients import make_secret, retire_secret
-from tokenauth.models import Catalogue, ClientSecret, TokenEvent
+from tokenauth.models import Catalogue, Client, ClientSecret, TokenEvent
 from tokenauth.models.catalogue import Held
 from tokenauth.policy import clients
 from tokenauth.policy.clients import DIRECTORY, Authenticated
@@ -90,3 +96,67 @@ def test_any_text_can_be_shown_as_a_secret(secret):
     secret_of(client)
 
     assert cause_of(client.client_id, secret) is Cause.CLIENT_SECRET
+
+
+@pytest.mark.parametrize("garbage", [None, "orders:read", {"a": 1}, [1], [["x"]], 7])
+@pytest.mark.parametrize("column", ["audiences", "scopes"])
+def test_one_row_of_garbage_stops_its_own_client_alone(column, garbage, caplog):
+    ClientFactory(client_id="broken", **{column: Value(garbage, JSONField())})
+    sound = ClientFactory()
+
+    assert cause_of(sound.client_id, None) is None
+    assert cause_of("broken", None) is Cause.CLIENT_UNKNOWN
+    assert "client_is_unreadable client=broken" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_was_rolled_back_is_not_served():
+    client = ClientFactory(first_party=False)
+    DIRECTORY.forget()
+    with transaction.atomic():
+        client.first_party = True
+        client.save()
+        DIRECTORY.forget()
+        inside = DIRECTORY.find(client.client_id)
+        transaction.set_rollback(True)
+    ClientFactory()  # another's change commits under the version that was rolled back
+    DIRECTORY.follow(Catalogue.objects.version_of(Held.CLIENTS))
+
+    assert inside.first_party
+    assert not DIRECTORY.find(client.client_id).first_party
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_one_transaction_loads_no_other_thread_is_served():
+    client = ClientFactory(first_party=False)
+    DIRECTORY.forget()
+    with transaction.atomic():
+        Client.objects.filter(pk=client.pk).update(first_party=True)
+        DIRECTORY.forget()
+        assert DIRECTORY.find(client.client_id).first_party
+        elsewhere_first_party = elsewhere(lambda: DIRECTORY.find(client.client_id).first_party)
+
+    assert not elsewhere_first_party
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_forked_while_clients_were_loaded_can_load_them():
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with DIRECTORY._loading:
+            held.set()
+            release.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if DIRECTORY._loading.acquire(timeout=5) else 1)
+    status = os.waitpid(child, 0)[1]
+    release.set()
+    holder.join()
+
+    assert os.waitstatus_to_exitcode(status) == 0
