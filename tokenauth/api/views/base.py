@@ -112,7 +112,7 @@ class PinnedView(APIView):
                 return Response(
                     errors.body(PublicError.INVALID_REQUEST), status=status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
                 )
-            case db.Error():
+            case db.Error() if not isinstance(exc, db.ProgrammingError):
                 # the same request may be sent again: a failed one consumes nothing
                 log.note(
                     "database_failed", level=logging.ERROR, error=type(exc).__name__, path=self.request.path
