@@ -33,6 +33,45 @@ def test_the_metadata_follows_the_issuer_and_no_host_header(http: Http):
     assert "response_types_supported" not in body
 
 
+@pytest.mark.parametrize("weakened", ["W/{}", '"x", W/{}', '{}, W/"y"', "*"])
+def test_an_etag_is_compared_weakly(http: Http, weakened):
+    """RFC 9110 13.1.2"""
+    etag = http.get("/auth/jwks/")["ETag"]
+
+    answer = http.get("/auth/jwks/", If_None_Match=weakened.format(etag))
+
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert http.get("/auth/jwks/", If_None_Match='W/"another"').status_code == 200
+
+
+METADATA = "/.well-known/oauth-authorization-server"
+
+
+@pytest.mark.standard("8414-01")
+@pytest.mark.parametrize(
+    ("issuer", "path", "status"),
+    [
+        ("https://issuer.test", "", 200),
+        ("https://issuer.test", "/", 200),
+        ("https://issuer.test", "/tenant", 404),
+        ("https://issuer.test/tenant", "/tenant", 200),
+        ("https://issuer.test/tenant", "/tenant/", 200),
+        ("https://issuer.test/tenant/", "/tenant", 200),
+        ("https://issuer.test/a/b", "/a/b", 200),
+        ("https://issuer.test/a/b", "/a", 404),
+        ("https://issuer.test/tenant", "", 404),
+        ("https://issuer.test/tenant", "/Tenant", 404),
+    ],
+)
+def test_the_metadata_answers_for_the_issuers_path_alone(http: Http, settings, issuer, path, status):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "ISSUER": issuer}
+
+    answer = http.get(METADATA + path)
+
+    assert answer.status_code == status
+    assert answer.json().get("issuer") == (issuer if status == 200 else None)
+
+
 @pytest.fixture
 def orders(db):
     client = ClientFactory(client_id="orders-api", resource=True, audiences=["https://orders.test"])
