@@ -133,7 +133,7 @@ def _is_gone(facts: Facts) -> bool:
 def _stamped_anew(facts: Facts, moment: Moment) -> TokenPair:
     """Give the family the epoch that the change left, a new secret, and a generation of ours."""
     alias, family = database(), facts.family
-    policy = builtin.named(family.policy)
+    policy = builtin.named_or_default(family.policy)
     refresh_key = KEYRING.active(KeyPurpose.REFRESH)
     changes: dict[str, Any] = {
         "ep_user": AccountState.objects.using(alias).epoch_of(family.user_key),

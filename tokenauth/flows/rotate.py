@@ -9,7 +9,7 @@ from django.db import Error
 
 from tokenauth import conf
 from tokenauth.audit import trail
-from tokenauth.errors import Cause, Refused, UnknownPolicy
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows import pair, standing, verdict
 from tokenauth.flows.asked import Asked
 from tokenauth.flows.moment import Moment
@@ -149,7 +149,7 @@ def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -
         return _refused(cause, family)
     if standing.account_is_gone(facts):
         return _ended(EventKind.ENDED, Cause.ACCOUNT_GONE, facts, asked, moment)
-    policy = _policy_of(family)
+    policy = builtin.named_or_default(family.policy)
     return _unbound(facts, asked, policy, moment) or _positioned(facts, claims, asked, policy, moment)
 
 
@@ -239,11 +239,3 @@ def _position(family: TokenFamily) -> Position:
         exact=family.exact,
         can_repeat=verdict.can_repeat(family, MIRROR.floors()),
     )
-
-
-def _policy_of(family: TokenFamily) -> Policy:
-    try:
-        return builtin.named(family.policy)
-    except UnknownPolicy:  # the site dropped it while families live
-        log.note("unknown_policy", level=logging.ERROR, policy=family.policy, family=family.id)
-        return builtin.named("")
