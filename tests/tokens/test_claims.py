@@ -1,6 +1,7 @@
 """What an access token must say, claim by claim."""
 
 import json
+import pickle
 from uuid import UUID
 
 import pytest
@@ -28,7 +29,7 @@ def _refused(**changes):
 def test_what_we_write_is_what_we_read():
     written = claims(acr="urn:x", amr=("pwd", "otp"), act="admin", cnf_jkt="thumb", kid="k")
 
-    assert parsed(json.loads(json.dumps(written.payload())), kid="k") == written
+    assert parsed(json.loads(json.dumps(written.members())), kid="k") == written
 
 
 @pytest.mark.standard("9068-02")
@@ -168,7 +169,7 @@ def test_whatever_a_payload_says_it_is_claims_or_a_value_error(changes):
     except ValueError:
         return
 
-    assert json.loads(json.dumps(read.payload()))["exp"] == read.exp
+    assert json.loads(json.dumps(read.members()))["exp"] == read.exp
 
 
 def general(payload: bytes) -> AccessClaims | None:
@@ -209,7 +210,7 @@ class TestTheQuickWay:
     def test_is_not_needed_for_the_others(self, changes):
         written = claims(kid="k", **changes)
 
-        assert quick(to_json(written.payload())) == written
+        assert quick(to_json(written.members())) == written
 
     @given(
         st.builds(
@@ -223,7 +224,7 @@ class TestTheQuickWay:
         )
     )
     def test_agrees_on_whatever_claims_we_write(self, written):
-        payload = to_json(written.payload())
+        payload = to_json(written.members())
 
         assert quick(payload) == general(payload)
 
@@ -304,11 +305,11 @@ class TestWhatIsRead:
         assert one.ep is two.ep
 
     def test_says_nothing_of_claims_that_are_empty(self):
-        assert not {"acr", "amr", "act", "cnf", "nbf", "email", "name"} & claims().payload().keys()
+        assert not {"acr", "amr", "act", "cnf", "nbf", "email", "name"} & claims().members().keys()
 
     def test_spells_one_audience_as_text_and_several_as_list(self):
-        assert claims().payload()["aud"] == ISSUER
-        assert claims(aud=("a", "b")).payload()["aud"] == ["a", "b"]
+        assert claims().members()["aud"] == ISSUER
+        assert claims(aud=("a", "b")).members()["aud"] == ["a", "b"]
 
     def test_epochs_carry_their_version(self):
         assert Epochs(4, 3, 2, 1).as_claim() == [1, 4, 3, 2, 1]
@@ -316,3 +317,27 @@ class TestWhatIsRead:
     def test_kid_comes_from_the_key_and_not_from_the_payload(self):
         assert parsed(members(kid="forged"), kid="k").kid == "k"
         assert isinstance(parsed(members(), kid="k"), AccessClaims)
+
+
+class TestReadAsAMapping:
+    """Code that was written for simplejwt's tokens reads `request.auth` so."""
+
+    def test_by_name(self):
+        read = claims(scope="orders:read", aud=("a", "b"))
+
+        assert (read["scope"], read["aud"], read["sub"]) == ("orders:read", ["a", "b"], read.sub)
+        assert (read.get("acr"), read.get("acr", "none"), read.get("sub")) == (None, "none", read.sub)
+        assert ("scope" in read, "acr" in read) == (True, False)
+        assert read.payload == read.members()
+
+    def test_an_unknown_name_is_a_key_error(self):
+        with pytest.raises(KeyError):
+            claims()["acr"]
+
+    def test_and_still_as_the_tuple_it_is(self):
+        read = claims()
+        iss, sub, *_ = read
+
+        assert (read[0], read[1], read[:2]) == (iss, sub, (iss, sub))
+        assert read._replace(scope="x").scope == "x"
+        assert pickle.loads(pickle.dumps(read)) == read

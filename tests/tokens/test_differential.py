@@ -96,7 +96,7 @@ def test_what_we_issue_is_accepted_by_everybody(alg, changes):
         issuer=ISSUER,
         options={"verify_exp": False, "verify_iat": False, "verify_aud": False},
     )
-    assert read == claims(**changes).payload()
+    assert read == claims(**changes).members()
 
 
 def mutations() -> st.SearchStrategy[Any]:

@@ -46,7 +46,7 @@ def claims(**changes: Any) -> AccessClaims:
 
 def members(**changes: Any) -> dict[str, Any]:
     """The payload of a good token; a change to `...` takes the member out."""
-    changed = {**claims().payload(), **changes}
+    changed = {**claims().members(), **changes}
     return {name: value for name, value in changed.items() if value is not ...}
 
 

@@ -63,7 +63,7 @@ def introspect(token: str, *, caller: KnownClient) -> Active | Inactive | Refuse
 
 
 def _visible(claims: AccessClaims, caller: KnownClient) -> dict[str, Any]:
-    members = claims.payload()
+    members = claims.members()
     audience = [name for name in claims.aud if name in caller.audiences]
     shown = {name: value for name, value in members.items() if name not in {"ep", "did", "gen", "br"}}
     return {

@@ -9,7 +9,7 @@ from tokenauth.tokens.keys import AccessKey
 
 def signed(claims: AccessClaims, key: AccessKey) -> str:
     """Return the compact JWS of these claims."""
-    unsigned = key.header + b"." + to_base64url(to_json(claims.payload())).encode("ascii")
+    unsigned = key.header + b"." + to_base64url(to_json(claims.members())).encode("ascii")
     return f"{unsigned.decode('ascii')}.{to_base64url(key.sign(unsigned))}"
 
 
