@@ -7,6 +7,9 @@ from tests.factories import ClientFactory
 from tokenauth import checks
 from tokenauth.models import Client
 
+SESSIONS = "rest_framework.authentication.SessionAuthentication"
+BASIC = "rest_framework.authentication.BasicAuthentication"
+OURS = "tokenauth.api.authentication.TokenAuthentication"
 DJANGOS = "django.core.cache.backends"
 REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1/0"}
 
@@ -158,3 +161,24 @@ def test_w005_more_clients_than_a_process_should_hold(db, monkeypatch):
     assert ids(checks.clients_fit_in_memory(databases=["default"])) == ["tokenauth.W005"]
     Client.objects.first().delete()
     assert checks.clients_fit_in_memory(databases=["default"]) == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "mended"),
+    [
+        ([SESSIONS, OURS], [OURS, SESSIONS]),
+        ([BASIC, SESSIONS, OURS], [OURS, BASIC, SESSIONS]),
+        ([OURS, SESSIONS], None),
+        ([OURS], None),
+        ([SESSIONS, BASIC], None),
+        ([], None),
+        (["nowhere.to.be.Found", OURS], None),
+    ],
+)
+def test_w006_another_class_gives_the_challenge(settings, classes, mended):
+    settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes}
+
+    found = checks.expired_tokens_are_401()
+
+    assert ids(found) == (["tokenauth.W006"] if mended else [])
+    assert [message.hint for message in found] == ([f"Set it to {mended!r}."] if mended else [])

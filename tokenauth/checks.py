@@ -11,8 +11,10 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
+from rest_framework.settings import api_settings
 
 from tokenauth import conf
+from tokenauth.api.authentication import TokenAuthentication
 from tokenauth.errors import UnknownPolicy
 from tokenauth.models import Client
 from tokenauth.policy import builtin
@@ -200,6 +202,27 @@ def clients_fit_in_memory(databases: Sequence[str] | None = None, **kwargs: Any)
         return []
     text = f"There are {count} clients; every process holds all of them in memory."
     return [Warning(text, hint="Delete those that are no longer used.", id="tokenauth.W005")]
+
+
+@register(Tags.security)
+def expired_tokens_are_401(**kwargs: object) -> list[CheckMessage]:
+    """W006: DRF challenges with its first class alone, and answers 403 where that one has no challenge
+    (RFC 6750 3.1): clients refresh on 401 only."""
+    try:
+        classes = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+    except ImportError:  # DRF says so itself
+        return []
+    ours = [each for each in classes if issubclass(each, TokenAuthentication)]
+    if not ours or issubclass(classes[0], TokenAuthentication):
+        return []
+    others = [each for each in classes if each not in ours]
+    mended = [f"{each.__module__}.{each.__qualname__}" for each in [*ours, *others]]
+    text = (
+        f"{classes[0].__qualname__} stands before tokenauth's class in "
+        "REST_FRAMEWORK['DEFAULT_AUTHENTICATION_CLASSES']: expired tokens are not answered 401 with our "
+        "challenge, and clients do not refresh."
+    )
+    return [Warning(text, hint=f"Set it to {mended!r}.", id="tokenauth.W006")]
 
 
 def _readable() -> bool:
