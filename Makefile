@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-slow test-breaks lint format types lock clean
+.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,10 @@ format: $(VENV)/.dev ## let ruff put the code in order
 
 types: $(VENV)/.dev ## mypy
 	@$(BIN)/mypy
+
+openapi: $(VENV)/.dev ## describe the endpoints anew in openapi.json
+	@$(BIN)/python manage.py spectacular --urlconf project.contract --format openapi-json \
+		--validate --fail-on-warn --file openapi.json
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-annotate --quiet

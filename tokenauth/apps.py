@@ -1,6 +1,6 @@
 """The app's registration: nothing starts here, a process's mirror starts at its first check."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +11,8 @@ class TokenAuthConfig(AppConfig):
 
     def ready(self) -> None:
         from tokenauth import checks, receivers  # noqa: F401, PLC0415 - Django's place to connect them
+
+        if apps.is_installed("drf_spectacular"):
+            from tokenauth.api import openapi  # noqa: PLC0415 - an extra: not every site has it
+
+            openapi.describe()
