@@ -14,6 +14,7 @@ from django.views.debug import SafeExceptionReporterFilter, get_default_exceptio
 
 from tests.factories import PASSWORD, ClientFactory, secret_of
 from tests.http import DEVICES, INTROSPECT, LOGIN, REFRESH, REVOKE, SESSIONS, TOKEN, Http
+from tokenauth.api import error_pages
 from tokenauth.api.authentication import CACHE
 from tokenauth.api.parameters import Parameters
 from tokenauth.flows.asked import Asked
@@ -205,14 +206,16 @@ class HidesTheWordBoom(SafeExceptionReporterFilter):
 def test_a_filter_of_the_sites_own_goes_on_filtering(site: Site, settings, monkeypatch):
     settings.DEBUG = True
     settings.DEFAULT_EXCEPTION_REPORTER_FILTER = f"{__name__}.HidesTheWordBoom"
-    get_default_exception_reporter_filter.cache_clear()
+    for cached in (get_default_exception_reporter_filter, error_pages.default):
+        cached.cache_clear()
     flow, what, call = site.calls()["a site's own view"]
     CACHE.clear()
     break_(monkeypatch, flow, what)
 
     page = call().content.decode()
 
-    get_default_exception_reporter_filter.cache_clear()
+    for cached in (get_default_exception_reporter_filter, error_pages.default):
+        cached.cache_clear()
     assert "THE_SITES_OWN" in page
 
 

@@ -3,6 +3,7 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
@@ -14,7 +15,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from tokenauth import conf
 from tokenauth.api import error_pages, request_ids
 from tokenauth.api.errors import InvalidToken, StaleMirror, TwoCredentials, bearer_challenge
-from tokenauth.api.users import TokenUser
+from tokenauth.api.users import TokenUser, aloaded
 from tokenauth.errors import Cause, Refused
 from tokenauth.observability import log
 from tokenauth.revocation.process import MIRROR
@@ -66,7 +67,7 @@ class TokenAuthentication(JWTAuthentication):
             _note(request, claims)
             raise InvalidToken
         user = TokenUser(claims.sub, request)
-        setattr(_underlying(request), "auser", user.aloaded)  # noqa: B010 - Django types another one
+        _underlying(request).auser = partial(aloaded, user)  # type: ignore[assignment]
         return user, claims
 
     async def aauthenticate(self, request: Request) -> tuple[TokenUser, AccessClaims] | None:

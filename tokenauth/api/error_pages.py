@@ -5,7 +5,7 @@ from types import FrameType
 from typing import Any
 
 from django.http import HttpRequest
-from django.views.debug import SafeExceptionReporterFilter, get_exception_reporter_filter
+from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
 
 _OURS = "tokenauth"
 
@@ -30,9 +30,19 @@ def guard(request: HttpRequest) -> None:
 
 def guard_token(request: HttpRequest) -> None:
     """Let no error page show the token of a request. A filter of the site's own goes on filtering."""
-    if not isinstance(getattr(request, "exception_reporter_filter", None), ShowsNoSecret):
-        sites: type = type(get_exception_reporter_filter(request))
+    own = request.__dict__.get("exception_reporter_filter")
+    if own is None:
+        request.exception_reporter_filter = default()
+    elif not isinstance(own, ShowsNoSecret):
+        sites: type = type(own)
         request.exception_reporter_filter = _guarding(sites)
+
+
+@lru_cache(maxsize=1)
+def default() -> SafeExceptionReporterFilter:
+    """Return the filter of requests that carry none of their own; made once, as Django makes its own."""
+    sites: type = type(get_default_exception_reporter_filter())
+    return _guarding(sites)
 
 
 @lru_cache(maxsize=16)

@@ -44,14 +44,16 @@ class TokenUser(SimpleLazyObject):  # type: ignore[type-arg]
             return self.pk
         return super().__getattr__(name)
 
-    async def aloaded(self) -> "TokenUser":
-        """Load him off the event loop; `await request.auser()` in async code does so."""
-        await sync_to_async(self._load)()
-        return self
 
-    def _load(self) -> None:
-        if self.__dict__["_wrapped"] is empty:
-            self._setup()
+async def aloaded(user: TokenUser) -> TokenUser:
+    """Load a user off the event loop and return him: what `await request.auser()` does."""
+    await sync_to_async(_load)(user)
+    return user
+
+
+def _load(user: TokenUser) -> None:
+    if user.__dict__["_wrapped"] is empty:
+        user._setup()
 
 
 def _key_name() -> str:
