@@ -81,7 +81,7 @@ def _rotated(presented: str, asked: Asked) -> Outcome:
     moment = Moment()  # before the first SELECT: PROTOCOL 1, "one clock per flow"
     outcome = _attempt(claims, asked, moment)
     for _ in range(ATTEMPTS):
-        if outcome is not None:
+        if outcome is not None or moment.is_too_long_ago():
             break
         time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - jitter
         outcome = _attempt_locked(claims, asked, moment)
@@ -107,23 +107,35 @@ def _attempt(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | N
         if facts is None:
             return Refused(Cause.UNKNOWN_FAMILY, claims.family_id)
         judged = _judged(facts, claims, asked, moment)
-        return judged.outcome if _written(facts, judged.write) else None
+        return judged.outcome if _written(facts, judged.write, asked) else None
     except Error as failure:
         if isolation.is_transient(failure):
             return None
         raise
 
 
-def _written(facts: Facts, write: Write | None) -> bool:
+def _written(facts: Facts, write: Write | None, asked: Asked) -> bool:
     if write is None:
         return True
     if not rotation.swap(facts.family, write, using=database()):
         return False
     if write.order is not None:
         orders.number_after_commit()
-    if write.event.kind == EventKind.REUSE:  # once: what comes after is an echo (field case F02)
-        log.note("reuse", level=logging.WARNING, family=facts.family.id, client=facts.client_id)
+    if write.event.kind in (EventKind.REUSE, EventKind.ENDED):
+        _alarm(write.event.cause, facts, asked)
     return True
+
+
+def _alarm(what: str, facts: Facts, asked: Asked) -> None:
+    """Once for what happened: what is shown of a dead family afterwards is an echo (field case F02)."""
+    log.note(
+        what,
+        level=logging.WARNING,
+        family=facts.family.id,
+        client=facts.client_id,
+        presenter=asked.client.client_id,
+        address=asked.origin.address,
+    )
 
 
 def _attempt_locked(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | None:
@@ -159,8 +171,10 @@ def _unbound(facts: Facts, asked: Asked, policy: Policy, moment: Moment) -> Judg
     if family.client_id != asked.client.pk or family.transport != asked.transport:
         if limits.is_first_refusal_of(family.id, presenter=asked.client.client_id):
             trail.save(verdict.shown_by_another(facts, asked, moment), using=database())
+            _alarm("shown_by_another", facts, asked)
         return _refused(Cause.BINDING, family)
     if family.jkt or policy.proof == "required":
+        _alarm("proof_refused", facts, asked)
         return _refused(Cause.PROOF, family)
     if asked.device_id is None and policy.device == "required":
         return _refused(Cause.BINDING, family)

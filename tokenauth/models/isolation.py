@@ -24,7 +24,7 @@ def read_committed(*, using: str) -> Iterator[None]:
         with connection.cursor() as cursor:  # it holds for the next transaction only
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
     with transaction.atomic(using=using):
-        if opens and connection.vendor == "postgresql" and _site_wants_more(using):
+        if opens and connection.vendor == "postgresql":  # its default may be the role's or the server's
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         yield
@@ -57,8 +57,3 @@ def is_transient(failure: Error) -> bool:
         return True
     code = failure.args[0] if failure.args else None
     return code in _TRANSIENT_CODES or "database is locked" in str(failure)
-
-
-def _site_wants_more(using: str) -> bool:
-    # the default level needs no statement to be asked for
-    return bool(connections[using].settings_dict.get("OPTIONS", {}).get("isolation_level"))
