@@ -43,9 +43,8 @@ format: $(VENV)/.dev ## let ruff put the code in order
 types: $(VENV)/.dev ## mypy
 	@$(BIN)/mypy
 
-openapi: $(VENV)/.dev ## describe the endpoints anew in openapi.json
-	@$(BIN)/python manage.py spectacular --urlconf project.contract --format openapi-json \
-		--validate --fail-on-warn --file openapi.json
+openapi: $(VENV)/.dev ## describe the endpoints anew in openapi.json (BREAKING=1: also where that breaks clients)
+	@$(BIN)/python -m tests.openapi $(if $(BREAKING),--breaking)
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-annotate --quiet
