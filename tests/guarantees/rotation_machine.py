@@ -218,6 +218,8 @@ class RotationMachine(RuleBasedStateMachine):
         outcome = self.show(self.strings[token])
         assert isinstance(outcome, Refused)
         assert outcome.cause in {Cause.DEVICE_OFFLINE, Cause.ABSOLUTE}
+        # a failover takes the family's newer end with it
+        assert self.has_expired(token) or self.terms.lag
         self.tally["families that ended by their age"] += 1
         self.world = None
 
