@@ -50,7 +50,11 @@ def no_password(user):
     user.save()
 
 
-@pytest.mark.parametrize("change", [new_password, new_hash, deactivated, no_password])
+def replaced(user):
+    get_user_model()(pk=user.pk, username=user.username, password=make_password("another one")).save()
+
+
+@pytest.mark.parametrize("change", [new_password, new_hash, deactivated, no_password, replaced])
 def test_a_change_ends_the_tokens(change):
     session, bystander = log_in(), log_in()
 

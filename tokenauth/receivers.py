@@ -37,7 +37,8 @@ def account_loaded(sender: type[models.Model], instance: models.Model, **kwargs:
 def account_changes(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
     """See whether the save is a change that ends tokens. In autocommit the epoch moves first: whoever
     dies between the two statements has revoked too much, never too little."""
-    if not isinstance(instance, get_user_model()) or kwargs.get("raw") or instance._state.adding:
+    # one that was never loaded may still replace a row: `User(pk=1, ...).save()`
+    if not isinstance(instance, get_user_model()) or kwargs.get("raw") or instance.pk is None:
         return
     assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
     changes = _changes(instance, kwargs.get("update_fields"), using=kwargs["using"])
