@@ -10,6 +10,7 @@ from django.core.cache import caches
 from django.db import connection
 
 from tokenauth.api.authentication import CACHE
+from tokenauth.flows.clients import USES
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import KEYRING
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_process() -> Iterator[None]:
-    """No test meets what another left in the process: keys, clients, mirror, verified tokens, counters."""
+    """No test meets what another left in the process: keys, clients, uses, mirror, tokens, counters."""
     forget_everything()
     yield
     forget_everything()
@@ -42,6 +43,7 @@ def forget_everything() -> None:
     DIRECTORY.forget()
     MIRROR.forget()
     CACHE.clear()
+    USES.clear()
     caches["default"].clear()
 
 

@@ -1,7 +1,7 @@
 """System checks: each says what is wrong and how to mend it. Ids are never used twice."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.base import BaseCache
@@ -209,7 +209,7 @@ def expired_tokens_are_401(**kwargs: object) -> list[CheckMessage]:
     """W006: DRF challenges with its first class alone, and answers 403 where that one has no challenge
     (RFC 6750 3.1): clients refresh on 401 only."""
     try:
-        classes = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+        classes: list[type[Any]] = [*cast("Any", api_settings.DEFAULT_AUTHENTICATION_CLASSES)]
     except ImportError:  # DRF says so itself
         return []
     ours = [each for each in classes if issubclass(each, TokenAuthentication)]

@@ -3,13 +3,15 @@
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote_plus
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 
 from tokenauth.api.address import origin_of
 from tokenauth.api.parameters import BadRequest, Parameters
 from tokenauth.errors import Refused
+from tokenauth.flows.clients import note_secret_use
 from tokenauth.flows.moment import Moment
 from tokenauth.observability import log
 from tokenauth.observability.hidden import Hidden
@@ -18,6 +20,8 @@ from tokenauth.policy.clients import Authenticated
 from tokenauth.revocation.process import MIRROR
 
 _LONGEST_HEADER = 2_048
+#: Attribute of a request whose client showed a secret.
+_NOTE_USE = "_tokenauth_note_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,20 @@ def authenticated(
     if basic is not None and (in_body is not None or _differs(basic[0], sent)):
         raise BadRequest
     client_id, secret = basic or (sent.required("client_id"), in_body)
-    found = clients.authenticated(client_id, secret, at=Moment().at)
+    moment = Moment()
+    found = clients.authenticated(client_id, secret, at=moment.at)
     if isinstance(found, Refused):
         log.note("client_refused", cause=found.cause, client=client_id, address=origin_of(request).address)
         return RefusedClient(found, basic is not None)
+    if found.secret is not None:
+        setattr(request, _NOTE_USE, partial(note_secret_use, found.secret.pk, at=moment.at))
     return found
+
+
+def note_use_after(response: HttpResponseBase, *, request: HttpRequest) -> None:
+    """Have the use of a client's secret written once the answer is out: nobody waits for it."""
+    if (note := getattr(request, _NOTE_USE, None)) is not None:
+        response._resource_closers.append(note)
 
 
 def _differs(client_id: str, sent: Parameters) -> bool:

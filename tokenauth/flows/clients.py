@@ -1,21 +1,30 @@
 """Clients' secrets and their standing: two secrets may live at a time, each shown once (PROTOCOL 4)."""
 
+import logging
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from tokenauth.audit import trail
+from tokenauth.models import isolation
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.client import Client, ClientSecret
 from tokenauth.models.event import EventKind
 from tokenauth.models.key import KeyPurpose
+from tokenauth.observability import log
 from tokenauth.policy.clients import PREFIX, digest_of
 from tokenauth.tokens.keyring import KEYRING, database
 
 #: Secrets of one client that live at the same time.
 MOST_LIVE = 2
+#: How often the last use of a secret is written at most.
+USE_PERIOD = timedelta(hours=1)
+#: When a use is tried again that could not be written.
+_USE_AGAIN = timedelta(minutes=1)
+#: When this process last wrote the use of a secret, by its primary key.
+USES: dict[int, datetime] = {}
 
 
 def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None = None) -> str:
@@ -52,6 +61,29 @@ def retire_secret(secret: ClientSecret, *, actor: str = "") -> None:
     with transaction.atomic(using=alias):
         if ClientSecret.objects.using(alias).filter(pk=secret.pk, revoked_at=None).update(revoked_at=now):
             _changed(EventKind.SECRET_RETIRED, secret.client, actor, now, {"tail": secret.tail})
+
+
+def note_secret_use(pk: int, *, at: datetime) -> None:
+    """Record when a secret was last used, at most once an hour: it tells an operator which one may go.
+
+    For after the answer. No query while this process wrote it within the hour; what fails is logged and
+    tried again a minute later. No process loads the clients again for it.
+
+    Args:
+        pk: The secret's primary key.
+        at: The flow's one clock.
+    """
+    written = USES.get(pk)
+    if written is not None and abs(at - written) < USE_PERIOD:
+        return
+    USES[pk] = at  # first: others who use it at this moment need not write it too
+    alias = database()
+    try:
+        with isolation.short_locks(using=alias):
+            ClientSecret.objects.using(alias).note_use(pk, at=at, unless_since=at - USE_PERIOD)
+    except Error as failure:
+        USES[pk] = at - USE_PERIOD + _USE_AGAIN
+        log.note("secret_use_not_noted", level=logging.WARNING, error=type(failure).__name__)
 
 
 def enable(client: Client, *, actor: str = "") -> None:

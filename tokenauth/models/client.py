@@ -70,8 +70,8 @@ class ClientSecretQuerySet(models.QuerySet["ClientSecret"]):
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
 
     def note_use(self, secret_id: int, *, at: datetime, unless_since: datetime) -> None:
-        """Record the last use, at most once for each period."""
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=unless_since)
+        """Record the last use unless one is recorded since; no process loads the clients again for it."""
+        stale = Q(last_used_at=None) | Q(last_used_at__lte=unless_since)
         self.filter(stale, pk=secret_id).update(last_used_at=at)
 
 

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from tokenauth import conf
 from tokenauth.api import error_pages, errors, request_ids
-from tokenauth.api.client_authentication import RefusedClient
+from tokenauth.api.client_authentication import RefusedClient, note_use_after
 from tokenauth.api.parameters import BadRequest, UnsupportedMediaType
 from tokenauth.errors import Cause, PublicError, Refused
 from tokenauth.observability import log
@@ -100,6 +100,7 @@ class PinnedView(APIView):
             response["Pragma"] = "no-cache"
             response["Vary"] = "Authorization"
         response["X-Request-ID"] = self.request_id
+        note_use_after(response, request=self.request._request)
         return response
 
     def handle_exception(self, exc: Exception) -> Response:
