@@ -4,9 +4,10 @@ import asyncio
 import threading
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connection
+from django.db import connection, connections
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -116,7 +117,10 @@ class TestAsyncCode:
 
         async def view():
             request = Request(request_of(session), authenticators=[TokenAuthentication()])
-            return await ask(request)
+            try:
+                return await ask(request)
+            finally:  # what a server does at the end of a request
+                await sync_to_async(connections.close_all)()
 
         return asyncio.run(view())
 
