@@ -65,7 +65,7 @@ def authenticated(
 def note_use_after(response: HttpResponseBase, *, request: HttpRequest) -> None:
     """Have the use of a client's secret written once the answer is out: nobody waits for it."""
     if (note := getattr(request, _NOTE_USE, None)) is not None:
-        response._resource_closers.append(note)
+        response._resource_closers.append(note)  # type: ignore[attr-defined]
 
 
 def _differs(client_id: str, sent: Parameters) -> bool:
