@@ -53,9 +53,9 @@ _ENDED = OpenApiResponse(bodies.EndedSessions, "Ended.", [OpenApiExample("ended"
 
 _REQUEST_ID = OpenApiParameter(
     "X-Request-ID",
-    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    str,
     OpenApiParameter.HEADER,
-    description="Comes back, and stands in the site's log. Another value is replaced.",
+    description="1 to 64 of `A-Za-z0-9._-`: comes back, and stands in the site's log. Another is replaced.",
 )
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
