@@ -4,6 +4,9 @@ import base64
 import json
 
 import pytest
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from tests.factories import ClientFactory, UserFactory
 from tests.http import REFRESH, Http
@@ -180,6 +183,25 @@ def test_a_key_signs_for_its_own_issuer_alone(http: Http, token, issuer):
 @pytest.mark.parametrize("subject", ["", None, 1, [], ...], ids=repr)
 def test_a_subject_that_is_none_is_refused(http: Http, token, subject):
     assert not is_accepted(http, forged(token, sub=subject))
+
+
+class Named(APIView):
+    """A site's view that asks who the user is."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"name": request.user.get_username()})
+
+
+@pytest.mark.standard("8725-07")
+@pytest.mark.parametrize(
+    ("subject", "status"), [("own", 200), ("999999999", 401), ("nobody", 401), ("\x00", 401)]
+)
+def test_a_subject_that_nobody_has_is_refused(rf, token, ada, subject, status):
+    shown = forged(token, sub=str(ada.pk) if subject == "own" else subject)
+
+    answer = Named.as_view()(rf.get("/", secure=True, headers={"Authorization": f"Bearer {shown}"}))
+
+    assert answer.status_code == status
 
 
 @pytest.mark.standard("8725-09")
