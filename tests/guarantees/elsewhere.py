@@ -8,7 +8,8 @@ from tokenauth import conf
 from tokenauth.errors import Refused
 from tokenauth.revocation import source
 from tokenauth.revocation.mirror import Mirror
-from tokenauth.tokens import verify
+from tokenauth.tokens import refresh, verify
+from tokenauth.tokens.encoding import from_base64url, from_json_object
 from tokenauth.tokens.keyring import Keyring, database
 
 #: Settings of a process whose mirror has a connection of its own, as in production, but no thread.
@@ -26,6 +27,12 @@ def accepted_elsewhere(access_token: str) -> bool:
         now=time.time(),
     )
     return not isinstance(claims, Refused) and _fresh_mirror().floors.why_refused(claims) is None
+
+
+def kid_of(token: str) -> str:
+    """The key that a token of either kind says it was signed by."""
+    header, _, _ = token.removeprefix(refresh.PREFIX).partition(".")
+    return str(from_json_object(from_base64url(header.encode()))["kid"])
 
 
 def _fresh_mirror() -> Mirror:

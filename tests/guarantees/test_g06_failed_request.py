@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
-from django.db import Error, InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.utils import timezone
 
 from tests.conftest import forget_everything
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
-from tests.guarantees.elsewhere import OWN_MIRROR, accepted_elsewhere
+from tests.guarantees.elsewhere import OWN_MIRROR, accepted_elsewhere, kid_of
 from tests.guarantees.faults import Attempt, Fault, When, attempts
-from tests.guarantees.statements import steps_of, watched
+from tests.guarantees.statements import steps_of
+from tests.guarantees.twin import overtaken_before_the_write
 from tests.http import LOGIN, REFRESH, REVOKE, TOKEN, Http
 from tests.sessions import Session, answer_of, claims_of, known, log_in
 from tokenauth.errors import Cause, Refused
@@ -53,7 +54,6 @@ from tokenauth.revocation.subjects import (
     OfUser,
     Subject,
 )
-from tokenauth.tokens.encoding import from_base64url, from_json_object
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,7 +179,7 @@ def test_a_refresh_overtaken_by_its_own_retry_fails_without_harm_at_every_step(w
     """The slow branch: the family moves between the two statements."""
 
     def overtaken(shown: Shown) -> Any:
-        with _twin_before_the_write(shown):
+        with overtaken_before_the_write(shown.show):
             return shown.show()
 
     for met in attempts(lambda: _early(clock), overtaken, when=(when,)):
@@ -233,33 +233,6 @@ def _goes_on_without_theft(session: Session, pair: Any, asked: Asked) -> bool:
     session.refresh(key=asked.key and f"{asked.key}-the-next")
     called_theft = TokenEvent.objects.of_family(session.family_id).filter(kind=EventKind.REUSE)
     return session.accepts() and not called_theft.exists()
-
-
-def _twin_before_the_write(shown: Shown) -> Any:
-    """Let the same request be answered whole, on another connection, once the first read the family."""
-    met: list[str] = []
-
-    def around(sql: str, proceed: Callable[[], Any]) -> Any:
-        met.append(sql)
-        if len(met) == 2 + _plans(met):
-            _on_another_connection(shown.show)
-        return proceed()
-
-    return watched(around)
-
-
-def _plans(steps: list[str]) -> int:
-    return sum(step.startswith("PREPARE") for step in steps)
-
-
-def _on_another_connection(flow: Callable[[], Any]) -> None:
-    own = connections["default"]
-    connections["default"] = connections.create_connection("default")
-    try:
-        flow()
-        connections["default"].close()
-    finally:
-        connections["default"] = own
 
 
 # A refresh that ends its family
@@ -492,16 +465,11 @@ def _site(session: Session) -> Any:
 
 
 def _state_of_access_key(session: Session) -> Any:
-    return KeyRecord.objects.values("state").get(pk=_kid_of(session))
+    return KeyRecord.objects.values("state").get(pk=kid_of(session.pair.access_token))
 
 
 def _state_of_refresh_key(session: Session) -> Any:
     return KeyRecord.objects.values("state").get(pk=session.family.refresh_kid)
-
-
-def _kid_of(session: Session) -> str:
-    header, _, _ = session.pair.access_token.partition(".")
-    return str(from_json_object(from_base64url(header.encode()))["kid"])
 
 
 def _a_minute_ago(session: Session) -> Subject:
@@ -522,7 +490,9 @@ REVOCATIONS = {
     ),
     "a client": Revocation(lambda s: OfClient(s.client.client_id), _client_of),
     "a disabled client": Revocation(lambda s: OfClient(s.client.client_id, disable=True), _client_of),
-    "an access key": Revocation(lambda s: OfKey(_kid_of(s)), _state_of_access_key, ends_refresh=False),
+    "an access key": Revocation(
+        lambda s: OfKey(kid_of(s.pair.access_token)), _state_of_access_key, ends_refresh=False
+    ),
     "a refresh key": Revocation(
         lambda s: OfKey(s.family.refresh_kid), _state_of_refresh_key, ends_access=False
     ),

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Case, When
 
 from tokenauth.models import users
 from tokenauth.models.account import AccountState, Site
@@ -64,7 +65,10 @@ def before_authentication(
     client = Client.objects.using(alias).filter(pk=client_pk).first()
     user_key = _key_of_name(username) if username is not None else None
     account = AccountState.objects.using(alias).epoch_of(user_key or "")
-    devices = list(Device.objects.using(alias).called(device_id or "", client_pk=client_pk)[:MOST_DEVICES])
+    # his own first: else namesakes of his device could push it out
+    own_first = Case(When(user_key=user_key or "", then=0), default=1)
+    called_so = Device.objects.using(alias).called(device_id or "", client_pk=client_pk)
+    devices = list(called_so.order_by(own_first, "-created_at")[:MOST_DEVICES])
     return Seen(
         site=site,
         client=client.epoch if client is not None else 0,
