@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from tokenauth.api.address import origin_of
 from tokenauth.api.parameters import BadRequest, Parameters
-from tokenauth.errors import Refused
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows.clients import note_secret_use
 from tokenauth.flows.moment import Moment
 from tokenauth.observability import log
@@ -33,13 +33,15 @@ class RefusedClient:
 
 
 def authenticated(
-    request: HttpRequest, sent: Parameters, *, basic_too: bool
+    request: HttpRequest, sent: Parameters, *, basic_too: bool, public_too: bool = True
 ) -> Authenticated | RefusedClient | Refused:
     """Authenticate the client of a request. No query once this process knows the clients.
 
     Args:
         basic_too: Whether this endpoint reads HTTP Basic. The others leave the header alone: it may be
             a staging site's, or stale.
+        public_too: Whether public clients come here. Where they do not, whoever names no client has not
+            authenticated (RFC 7662 2.3).
     Raises:
         BadRequest: No client is named, or by two ways at once.
 
@@ -51,6 +53,8 @@ def authenticated(
     in_body = sent.hidden("client_secret")
     if basic is not None and (in_body is not None or _differs(basic[0], sent)):
         raise BadRequest
+    if basic is None and not public_too and sent.text("client_id") is None:
+        return RefusedClient(Refused(Cause.CLIENT_UNKNOWN), by_basic=True)
     client_id, secret = basic or (sent.required("client_id"), in_body)
     moment = Moment()
     found = clients.authenticated(client_id, secret, at=moment.at)

@@ -18,7 +18,7 @@ class IntrospectView(PinnedView):
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(request._request, json_too=False)
-        caller = authenticated(request._request, sent, basic_too=True)
+        caller = authenticated(request._request, sent, basic_too=True, public_too=False)
         if isinstance(caller, RefusedClient):
             return self.refuse_client(caller)
         if isinstance(caller, Refused):
