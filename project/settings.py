@@ -89,7 +89,15 @@ SPECTACULAR_SETTINGS = {
     "alike with and without its trailing slash.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
+    "TAGS": [
+        {"name": "Tokens", "description": "What an app of this site calls"},
+        {"name": "Account", "description": "What a user does with sessions and devices"},
+        {"name": "OAuth", "description": "The same for OAuth client libraries and resource servers"},
+        {"name": "Site", "description": "What anyone may read"},
+        {"name": "Example", "description": "What tokens open here"},
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "defaultModelsExpandDepth": 0},
     # no CDN: what the page needs is served from here
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

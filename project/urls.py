@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from project import views
 
@@ -9,6 +10,8 @@ urlpatterns = [
     path("", views.Index.as_view(), name="index"),
     path("auth/", include("tokenauth.api.urls")),
     path(".well-known/", include("tokenauth.api.wellknown")),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("admin/", admin.site.urls),
     path("api/me/", views.Me.as_view(), name="me"),
     path("api/orders/", views.Orders.as_view(), name="orders"),
