@@ -59,6 +59,8 @@ def swapped(session: Session, facts: rotation.Facts, **parts: object) -> bool:
 
 
 class TestRead:
+    pytestmark = pytest.mark.django_db
+
     def test_an_unknown_family_is_nothing(self):
         assert rotation.read(uuid.uuid4(), using="default") is None
 
