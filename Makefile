@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi lock clean
+.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi conformance lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ types: $(VENV)/.dev ## mypy
 
 openapi: $(VENV)/.dev ## describe the endpoints anew in openapi.json (BREAKING=1: also where that breaks clients)
 	@$(BIN)/python -m tests.openapi $(if $(BREAKING),--breaking)
+
+conformance: $(VENV)/.dev ## run the tests of the standards, write which lines hold into docs/conformance.md
+	@$(BIN)/python -m pytest -q -m "standard and not slow" --conformance docs/conformance.md
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-annotate --quiet

@@ -15,6 +15,8 @@ from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import KEYRING
 
+pytest_plugins = ["tests.conformance"]
+
 
 def pytest_report_header() -> str:
     return f"database: {settings.DATABASES['default']['ENGINE']}"
