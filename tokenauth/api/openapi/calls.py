@@ -65,7 +65,9 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
     "login it makes the session exact, where the client's policy says so: each refresh then needs one.",
 )
 _CURSOR = OpenApiParameter(
-    "cursor", {"type": "string", "format": "uuid"}, description="From `next`; left out: the first page."
+    "cursor",
+    {"type": "string", "pattern": "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"},
+    description="From `next`; left out: the first page.",
 )
 
 
