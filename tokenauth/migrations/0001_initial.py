@@ -261,7 +261,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='device',
-            constraint=models.UniqueConstraint(fields=('user_key', 'client', 'installation'), name='tokenauth_device_installation'),
+            constraint=models.UniqueConstraint(fields=('client', 'installation', 'user_key'), name='tokenauth_device_installation'),
         ),
         migrations.AddConstraint(
             model_name='device',

@@ -69,8 +69,9 @@ class Device(models.Model):
     class Meta:
         indexes = [models.Index(fields=["user_key", "created_at"], name="tokenauth_device_user")]
         constraints = [
+            # in this order: a login looks for an installation before it knows whose it is
             models.UniqueConstraint(
-                fields=["user_key", "client", "installation"], name="tokenauth_device_installation"
+                fields=["client", "installation", "user_key"], name="tokenauth_device_installation"
             ),
             models.CheckConstraint(condition=Q(epoch__gte=0), name="tokenauth_device_epoch"),
             models.CheckConstraint(
