@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -50,6 +51,11 @@ class RevokingMixin:
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may revoke: asked by Django for the action."""
         return request.user.has_perm("tokenauth.revoke")
+
+
+def short(id_: UUID) -> str:
+    """Return the end of an id: what tells two of them apart in a list (UUIDv7 begin alike)."""
+    return f"…{str(id_)[-12:]}"
 
 
 def revoke_selected(
