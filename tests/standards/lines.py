@@ -304,7 +304,11 @@ GROUPS = (
             Line("ASVS-15", "core", "10.4.5: a used refresh token shown again ends its session"),
             Line("ASVS-16", "core", "10.4.9: a user can end what a refresh token stands for"),
             Line("ASVS-17", "core", "10.4.10: confidential clients authenticate for tokens and revocation"),
-            Line("ASVS-18", "advanced", "10.4.11, 10.4.16: least scopes, strong client authentication"),
+            Line(
+                "ASVS-18",
+                "advanced",
+                "10.4.11: least scopes for each client (10.4.16, keys in place of secrets, is not offered)",
+            ),
             Line("ASVS-19", "core", "10.3.3: a user is his issuer and subject, never a name"),
             Line("ASVS-20", "core", "8.2: nobody sees or ends another's session"),
         ),
