@@ -163,6 +163,8 @@ def throw_garbage(path: str, method: str, world: World, *, examples: int) -> Non
         sent = f"Bearer {values['access_token']}" if shows_token else authorization
         segment = quote(part.encode("utf-8", "surrogatepass"), safe="")
         address = path.replace("{session_id}", segment).replace("{device_id}", segment)
+        # Django itself reads the query by that charset, before there is a request that anyone could answer
+        query = "" if "base64" in content_type else query
         before = everything()
 
         answer = world.http.browser.generic(
@@ -195,7 +197,9 @@ def spoil(path: str, world: World, *, examples: int) -> None:
     )
     def each(data: st.DataObject, name: str, media_type: str) -> None:
         is_json = media_type == JSON
-        value = data.draw(unstorable | wrong_types if is_json else unstorable)
+        # an object of unknown members is a device of which nothing is said
+        of_wrong_type = wrong_types.filter(lambda value: name != "device" or not isinstance(value, dict))
+        value = data.draw(unstorable | of_wrong_type if is_json else unstorable)
         body = (
             json.dumps({**good, name: value})
             if is_json
