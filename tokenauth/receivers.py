@@ -1,6 +1,5 @@
 """Django's signals, translated into flows: an account that changes ends its tokens (PROTOCOL 2)."""
 
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -56,7 +55,8 @@ def account_changed(sender: type[models.Model], instance: models.Model, **kwargs
     if changed:
         _end_tokens_of(instance)
     if "password" in changed:
-        transaction.on_commit(partial(_unlock, instance), using=kwargs["using"], robust=True)
+        # no `partial`: what fails in a robust hook is logged by its name, and a partial has none
+        transaction.on_commit(lambda: _unlock(instance), using=kwargs["using"], robust=True)
     if _saves_password(kwargs.get("update_fields")):
         account_loaded(sender, instance)
 

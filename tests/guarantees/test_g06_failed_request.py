@@ -4,7 +4,7 @@ Each flow meets a fault before and after each of its statements, a COMMIT counti
 answered, the same request then succeeds, and what one commit holds is there as a whole or not at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
-from django.db import Error, InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.utils import timezone
@@ -69,12 +69,14 @@ def own_mirror(settings):
     settings.TOKENAUTH = {**settings.TOKENAUTH, **OWN_MIRROR}
 
 
-@pytest.fixture(autouse=True)
-def faults(record_property) -> list[Fault]:
-    """The faults that a test met, counted in its report."""
+@pytest.fixture(scope="module")
+def faults(request: pytest.FixtureRequest) -> Iterator[list[Fault]]:
+    """The faults that the tests of this run met; their number is printed."""
     met: list[Fault] = []
     yield met
-    record_property("faults", len(met))
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(f"\n{connection.vendor}: {len(met)} faults")
 
 
 # A refresh
@@ -320,7 +322,17 @@ class Arrival:
         return login(credentials, asked=self.asked, request=HttpRequest())
 
     def live_families(self) -> int:
-        return TokenFamily.objects.filter(user_key=str(self.user.pk), revoked_at=None).count()
+        return self._families().filter(revoked_at=None).count()
+
+    def is_whole(self) -> bool:
+        """Each session that was begun or ended has its event."""
+        events = TokenEvent.objects.filter(user_key=str(self.user.pk))
+        begun, ended = events.filter(kind=EventKind.ISSUED), events.filter(kind=EventKind.ENDED)
+        families = self._families()
+        return (begun.count(), ended.count()) == (families.count(), families.exclude(revoked_at=None).count())
+
+    def _families(self) -> Any:
+        return TokenFamily.objects.filter(user_key=str(self.user.pk))
 
 
 def _first_login() -> Arrival:
@@ -361,6 +373,7 @@ def test_a_failed_login_succeeds_when_it_is_sent_again_and_leaves_one_session_of
 
     for met in attempts(arranged, Arrival.log_in):
         faults.append(met.fault)
+        assert met.world.is_whole(), met.fault
 
         again = met.world.log_in()
 
