@@ -197,6 +197,8 @@ def spoil(path: str, world: World, *, examples: int) -> None:
     )
     def each(data: st.DataObject, name: str, media_type: str) -> None:
         is_json = media_type == JSON
+        if name == "device" and not is_json:
+            name = "device_name"
         # an object of unknown members is a device of which nothing is said
         of_wrong_type = wrong_types.filter(lambda value: name != "device" or not isinstance(value, dict))
         value = data.draw(unstorable | of_wrong_type if is_json else unstorable)
