@@ -29,7 +29,7 @@ GAMES: dict[str, tuple[type[RotationMachine], Rules]] = {
         replace(PLAYED, thefts="any number", keys="sometimes", steals_key=True),
     ),
 }
-QUICK, THOROUGH = 10, 250
+QUICK, THOROUGH = 10, 30
 
 
 @pytest.fixture(autouse=True)
