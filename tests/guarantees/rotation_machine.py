@@ -27,7 +27,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows.asked import Asked
 from tokenauth.flows.outcomes import Repeated, Rotated, Sibling
 from tokenauth.flows.rotate import Outcome, rotate
-from tokenauth.models import TokenFamily
+from tokenauth.models import RevocationOrder, TokenFamily
 from tokenauth.policy.decisions import Advance, Branch, Refuse, Repeat, Theft, Verdict
 from tokenauth.tokens import refresh
 from tokenauth.tokens.keyring import KEYRING
@@ -41,7 +41,7 @@ _PLAYED = {
     "overlaps": OVERLAPS,
     "idle": IDLE,
     "absolute": ABSOLUTE,
-    "supersede": "never",  # fewer orders for the tests' mirror, which loads them all at each check
+    "supersede": "never",
 }
 #: For `TOKENAUTH["POLICIES"]`.
 POLICIES = {"played": _PLAYED, "played-exact": {**_PLAYED, "repeat": "exact"}}
@@ -65,6 +65,7 @@ class RotationMachine(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
+        RevocationOrder.objects.all().delete()  # the tests' mirror loads them all at each check
         self.session = log_in(client=ClientFactory(policy="played-exact" if self.terms.exact else "played"))
         self.client = known(self.session.client)
         self.row_has_moved()
