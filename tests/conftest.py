@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connection
 
+from tests import flushing
 from tokenauth.api.authentication import CACHE
 from tokenauth.flows.clients import USES
 from tokenauth.policy.clients import DIRECTORY
@@ -16,6 +17,8 @@ from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import KEYRING
 
 pytest_plugins = ["tests.conformance"]
+
+flushing.delete_instead_of_truncate()
 
 
 def pytest_report_header() -> str:

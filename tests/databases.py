@@ -37,7 +37,13 @@ def _file() -> dict[str, Any]:
 
 
 def _server(url: str) -> dict[str, Any]:
-    return {**dj_database_url.parse(url, conn_max_age=600), "TEST": {"NAME": _run_name()}}
+    # a test's rows need not survive the machine: commits that do not wait for the disk
+    options = {"options": "-c synchronous_commit=off"}
+    return {
+        **dj_database_url.parse(url, conn_max_age=600),
+        "OPTIONS": options,
+        "TEST": {"NAME": _run_name()},
+    }
 
 
 def _folder() -> str:
