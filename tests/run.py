@@ -1,5 +1,5 @@
 """
-What `make test` runs: static checks beside the tests on SQLite, then the tests on PostgreSQL.
+What `make test` runs: the tests on SQLite, and beside them the static checks and the tests on PostgreSQL.
 
 Every step runs whatever became of the others; one that fails fails the whole, and the closing lines
 say which back ends were tested and which were not.
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -34,6 +35,9 @@ CHECKS = {
 }
 
 
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was run: `passed` is None where it could not run, `note` says why."""
@@ -52,14 +56,21 @@ def main() -> int:
     parser.add_argument("selection", choices=SELECTION)
     parser.add_argument("--require-postgres", action="store_true", help="fail where it does not answer")
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _stop)
 
-    with tempfile.TemporaryFile("w+") as report:
+    with (
+        tempfile.TemporaryFile("w+") as report,
+        tempfile.TemporaryFile("w+") as beside,
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
         checks = None if asked.selection == "slow" else _start_checks(report)
+        on_postgres = pool.submit(_on_postgres, asked.selection, beside)
         steps = [_tests("tests on SQLite", asked.selection, url="")]
         if checks:
             steps = _checks_done(checks, report) + steps
-    steps.append(_on_postgres(asked.selection))
+        steps.append(on_postgres.result())
+        beside.seek(0)
+        print(beside.read())
 
     print(f"\n{' closing lines ':=^79}")
     for step in steps:
@@ -99,18 +110,18 @@ def _checks_done(checks: subprocess.Popen[str], report: TextIO) -> list[Step]:
     return steps + [Step(name, False, "did not finish") for name in sorted(missing)]
 
 
-def _tests(name: str, selection: str, *, url: str) -> Step:
-    print(f"\n{f' {name} ':=^79}", flush=True)
+def _tests(name: str, selection: str, *, url: str, output: TextIO | None = None) -> Step:
+    print(f"\n{f' {name} ':=^79}", flush=True, file=output)
     command: list[str] = [sys.executable, "-m", "pytest", *SELECTION[selection]]
     if selection == "quick" and not url:
         command += ["--cov", "--cov-report=term", "--cov-fail-under=90"]
     started = time.monotonic()
-    code = _run(command, env=_environment(url))
+    code = _run(command, env=_environment(url), output=output)
     passed = code == 0 or (selection == "slow" and code == NOTHING_COLLECTED)
     return Step(name, passed, f"{time.monotonic() - started:.0f} s")
 
 
-def _on_postgres(selection: str) -> Step:
+def _on_postgres(selection: str, output: TextIO) -> Step:
     given = os.environ.get("DATABASE_URL", "")
     url = given if given.startswith("postgres") else USUAL
     name = "tests on PostgreSQL"
@@ -118,7 +129,7 @@ def _on_postgres(selection: str) -> Step:
         version = _server_version(url)
     except psycopg.OperationalError as error:
         return Step(name, None, f"no answer: {str(error).splitlines()[0]}")
-    step = _tests(name, selection, url=url)
+    step = _tests(name, selection, url=url, output=output)
     return Step(name, step.passed, f"{step.note}, PostgreSQL {version}")
 
 
@@ -128,14 +139,17 @@ def _server_version(url: str) -> int:
         return connection.info.server_version // 10_000
 
 
-def _run(command: Sequence[str], *, env: dict[str, str]) -> int:
+def _run(command: Sequence[str], *, env: dict[str, str], output: TextIO | None) -> int:
     """Run to the end. A terminal's interrupt reaches the child by itself, a SIGTERM is handed on."""
-    with subprocess.Popen(command, env=env) as child:
-        try:
-            return child.wait()
-        except SystemExit:
-            child.send_signal(signal.SIGINT)  # pytest then removes its database
-            raise
+    with subprocess.Popen(command, env=env, stdout=output, stderr=output and subprocess.STDOUT) as child:
+        _CHILDREN.append(child)
+        return child.wait()
+
+
+def _stop(number: int, frame: object) -> None:
+    for child in _CHILDREN:
+        child.send_signal(signal.SIGINT)  # pytest then removes its database
+    sys.exit(128 + number)
 
 
 def _environment(url: str) -> dict[str, str]:
