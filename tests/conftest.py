@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -14,11 +15,15 @@ from tokenauth.api.authentication import CACHE
 from tokenauth.flows.clients import USES
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation.process import MIRROR
+from tokenauth.risk import counters
 from tokenauth.tokens.keyring import KEYRING
 
 pytest_plugins = ["tests.conformance"]
 
 flushing.delete_instead_of_truncate()
+
+#: Seconds in which minutes, hours and the 30 days of failures all end at once.
+WHOLE_WINDOWS = 600 * 86_400
 
 
 def pytest_report_header() -> str:
@@ -41,6 +46,15 @@ def fresh_process() -> Iterator[None]:
     forget_everything()
     yield
     forget_everything()
+
+
+@pytest.fixture(autouse=True)
+def windows_open_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No minute ends, for a limit, between two requests of a test that is about it."""
+    began = counters.unix_time()
+    # a second of room: the fixture `clock` stands at the beginning of this one
+    first = WHOLE_WINDOWS + 1
+    monkeypatch.setattr(counters, "unix_time", lambda: time.time() - began + first)
 
 
 def forget_everything() -> None:

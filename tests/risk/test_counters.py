@@ -17,6 +17,11 @@ DJANGOS = "django.core.cache.backends"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 
+@pytest.fixture
+def windows_open_with_the_test() -> None:
+    """Here windows are what is tested: they are cut from the real clock."""
+
+
 @pytest.fixture(params=["locmem", "files", "database", "redis"])
 def cache(request, settings, tmp_path, db):
     """A cache of each kind, with a default lifetime far below any window's."""

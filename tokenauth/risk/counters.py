@@ -25,6 +25,11 @@ T = TypeVar("T")
 _NOTED_EVERY = 60
 
 
+def unix_time() -> float:
+    """Return unix seconds: the clock that windows are cut from."""
+    return time.time()
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The fixed window of so many seconds that the clock is in."""
@@ -37,7 +42,7 @@ class Window:
 
     @classmethod
     def now(cls, key: str, seconds: int) -> "Window":
-        now = time.time()
+        now = unix_time()
         number = int(now // seconds)
         return cls(f"{key}:{number}", seconds, max(1, math.ceil((number + 1) * seconds - now)))
 
