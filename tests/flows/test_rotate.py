@@ -7,7 +7,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows import verdict
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import Repeated, Rotated, Sibling
-from tokenauth.models import RevocationOrder, TokenEvent, rotation
+from tokenauth.models import RevocationOrder, TokenEvent, TokenFamily, rotation
 from tokenauth.models.event import EventKind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,3 +158,17 @@ def test_a_policy_that_always_supersedes_ends_what_a_repeat_made_longer(clock, s
     session.refresh()
 
     assert not session.accepts(longer.access_token)
+
+
+def test_a_failover_does_not_take_a_devices_time_away(clock):
+    session = log_in()
+    clock.shift(7 * 86_400 - 60)
+    before = TokenFamily.objects.filter(pk=session.family_id).values().get()
+    session.refresh()
+    TokenFamily.objects.filter(pk=session.family_id).update(**before)  # the newest commit was lost
+    clock.shift(300)
+
+    outcome = session.show(session.pair.refresh_token)
+
+    assert isinstance(outcome, Rotated)
+    assert outcome.adopted

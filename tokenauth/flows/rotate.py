@@ -157,12 +157,20 @@ def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -
     key = KEYRING.current().refresh_key(claims.kid)
     if key is None or not claims.is_of(pair.identity_of(family), key):
         return _refused(Cause.JTI, family)
-    if (cause := standing.why_dead(facts, MIRROR.floors(), moment)) is not None:
+    cause = standing.why_dead(facts, MIRROR.floors(), moment)
+    if cause is not None and not (cause is Cause.DEVICE_OFFLINE and _is_newer(claims, family)):
         return _refused(cause, family)
     if standing.account_is_gone(facts):
         return _ended(EventKind.ENDED, Cause.ACCOUNT_GONE, facts, asked, moment)
     policy = builtin.named_or_default(family.policy)
     return _unbound(facts, asked, policy, moment) or _positioned(facts, claims, asked, policy, moment)
+
+
+def _is_newer(claims: RefreshClaims, family: TokenFamily) -> bool:
+    """Whether the database lost what made this token (line 7): then the token's own expiry says how long
+    its device may have been away, not the older row's."""
+    shown = (claims.generation, claims.branch)
+    return shown >= (family.generation, family.branches)
 
 
 def _unbound(facts: Facts, asked: Asked, policy: Policy, moment: Moment) -> Judgement | None:
