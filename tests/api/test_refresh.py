@@ -30,7 +30,7 @@ def test_a_refresh_answers_as_a_login_does(http: Http, ada, web):
 
 def test_whatever_is_wrong_with_a_token_is_one_answer(http: Http, ada, web):
     tokens = http.log_in(ada, web)
-    forged = tokens["refresh_token"][:-2] + "AA"
+    forged = tokens["refresh_token"][:-6] + "AAAAAA"
     shown = ["garbage", "tkr_" + "x" * 100, forged, tokens["access_token"], "tkr_" + "é" * 5]
 
     answers = [http.post(REFRESH, {"refresh_token": token, "client_id": "web"}) for token in shown]

@@ -258,7 +258,7 @@ class TestStatements:
     def test_a_token_that_nobody_signed_is_none(self, clock):
         session = log_in()
 
-        assert shown(session, session.pair.refresh_token[:-2] + "AA") == []
+        assert shown(session, session.pair.refresh_token[:-6] + "AAAAAA") == []
 
 
 def shown(session: Session, token: str) -> list[str]:

@@ -94,7 +94,7 @@ def test_unknown_expired_revoked_and_foreign_tokens_are_one_answer(http, ada, we
     revoked, foreign, forged = (http.log_in(ada, web) for _ in range(3))
     revoke(OfFamily(revoked["session_id"]), cause=Cause.LOGGED_OUT, actor="test")
     other = ClientFactory(client_id="other")
-    changed = {"refresh_token": forged["refresh_token"][:-2] + "AA"}
+    changed = {"refresh_token": forged["refresh_token"][:-6] + "AAAAAA"}
 
     answers = [
         http.grant({"refresh_token": "garbage"}, web),

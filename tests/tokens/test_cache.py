@@ -78,7 +78,8 @@ def test_a_token_that_differs_in_its_signature_alone_is_another():
     good = token(key("EdDSA"))
     cache.put(good, judged(good, key("EdDSA")))
 
-    assert cache.get(good[:-1] + b"A") is None
+    last = b"A" if not good.endswith(b"A") else b"Q"
+    assert cache.get(good[:-1] + last) is None
     assert cache.get(good + b"=") is None
     assert cache.get(good[:-4]) is None
 
