@@ -167,7 +167,12 @@ def test_a_second_step_tells_no_more(http: Http, ada, web, settings):
     }
     challenge = http.post(LOGIN, login()).json()["challenge"]
     all_alike(http.post(LOGIN, login(username=name, password="wrong")) for name in ("ada", "nobody"))
-    shown = [(challenge, "totp"), (challenge, "sms"), (challenge[:-6] + "AAAAAA", "totp"), ("garbage", "totp")]
+    shown = [
+        (challenge, "totp"),
+        (challenge, "sms"),
+        (challenge[:-6] + "AAAAAA", "totp"),
+        ("garbage", "totp"),
+    ]
 
     seen = all_alike(
         http.post(CONTINUE, {"challenge": text, "method": method, "response": "1", "client_id": "web"})
