@@ -636,7 +636,8 @@ def test_an_access_token_handed_back_is_dead_when_the_failed_request_is_sent_aga
 
         again = give_back(met.world)
 
-        assert isinstance(again, Revoked), met.fault
+        # nothing is left to revoke where the failed request had committed its order
+        assert isinstance(again, Revoked | NothingToRevoke), met.fault
         assert not accepted_elsewhere(met.world.pair.access_token), met.fault
 
 
