@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from django.db import Error, OperationalError
+from django.db import Error, InterfaceError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.guarantees.statements import watched
@@ -49,11 +49,14 @@ def failing(fault: Fault) -> Iterator[None]:
         if passed != fault.step:
             return proceed()
         fault.struck = sql
-        if fault.when is When.BEFORE:
-            raise fault.error("the connection was lost")
-        proceed()
+        taken = fault.when is not When.BEFORE
+        if taken:
+            proceed()
         # a BEGIN that Django believes has failed is one that it never takes back
-        if fault.when is When.CUT_AFTER or sql.startswith("BEGIN"):
+        is_unknown_begin = taken and sql.startswith("BEGIN")
+        # a driver raises it where its connection is gone: Django rolls back no COMMIT that ends so
+        is_lost_commit = sql == "COMMIT" and issubclass(fault.error, InterfaceError)
+        if fault.when is When.CUT_AFTER or is_unknown_begin or is_lost_commit:
             cut.append(_cut(connection))
         raise fault.error("the connection was lost")
 

@@ -149,7 +149,7 @@ class RotationMachine(RuleBasedStateMachine):
 
     def present(self, who: Holder, token: Token, key: str | None) -> Token | None:
         """Show a token to the real flow; return the refresh token of its answer."""
-        if self.is_offline():
+        if self.is_too_old_for(token):
             self.family_is_over(token)
             return None
         shows = Shows(who, token, key, expired=self.has_expired(token), can_repeat=True)
@@ -221,15 +221,21 @@ class RotationMachine(RuleBasedStateMachine):
         assert outcome.cause in {Cause.DEVICE_OFFLINE, Cause.ABSOLUTE}
         # a failover takes the family's newer end with it
         assert self.has_expired(token) or self.terms.lag
+        if any(self.is_newer(other) and not self.has_expired(other) for other in self.strings):
+            return  # that one takes the family along
         self.tally["families that ended by their age"] += 1
         self.world = None
 
-    def is_offline(self) -> bool:
-        return self.now() >= self.offline_at
+    def is_too_old_for(self, token: Token) -> bool:
+        """By the row's end, but where the token is newer than the row: its own expiry counts (line 7)."""
+        return self.now() >= (self.absolute_end if self.is_newer(token) else self.offline_at)
+
+    def is_newer(self, token: Token) -> bool:
+        return token >= (self.world.row.generation, self.world.row.branches)
 
     def row_has_moved(self) -> TokenFamily:
         family = self.session.family
-        self.offline_at = family.refresh_expires_at
+        self.offline_at, self.absolute_end = family.refresh_expires_at, family.absolute_expires_at
         return family
 
     def show(self, string: str, key: str | None = None) -> Outcome:
