@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -14,6 +15,7 @@ from tests import flushing
 from tokenauth.api.authentication import CACHE
 from tokenauth.flows.clients import USES
 from tokenauth.policy.clients import DIRECTORY
+from tokenauth.revocation import account_triggers
 from tokenauth.revocation.process import MIRROR
 from tokenauth.risk import counters
 from tokenauth.tokens.keyring import KEYRING
@@ -71,3 +73,12 @@ def clock() -> Iterator[time_machine.Traveller]:
     """A clock that stands until a test shifts it."""
     with time_machine.travel(datetime.now(UTC).replace(microsecond=0), tick=False) as coordinates:
         yield coordinates
+
+
+@pytest.fixture
+def triggers(transactional_db: None, settings: Any) -> Iterator[None]:
+    """The trigger on the users' table, away again before the rows are flushed."""
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "TRIGGERS": "auto"}
+    account_triggers.install()
+    yield
+    account_triggers.remove()

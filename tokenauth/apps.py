@@ -1,6 +1,7 @@
 """The app's registration: nothing starts here, a process's mirror starts at its first check."""
 
 from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,6 +12,9 @@ class TokenAuthConfig(AppConfig):
 
     def ready(self) -> None:
         from tokenauth import checks, receivers  # noqa: F401, PLC0415 - Django's place to connect them
+
+        pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
+        post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 
         if apps.is_installed("drf_spectacular"):
             from tokenauth.api import openapi  # noqa: PLC0415 - an extra: not every site has it

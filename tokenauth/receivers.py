@@ -10,12 +10,15 @@ from django.contrib.auth.signals import user_logged_out
 from django.db import connections, models, transaction
 from django.db.models.signals import post_delete, post_init, post_save, pre_save
 from django.dispatch import receiver
+from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.errors import Cause
-from tokenauth.flows.revoke import revoke
-from tokenauth.models import Catalogue, Client, ClientSecret, Device, users
+from tokenauth.flows.revoke import record_account_change, revoke
+from tokenauth.models import Catalogue, Client, ClientSecret, Device, PasswordUpgrade, users
 from tokenauth.models.catalogue import Held
+from tokenauth.revocation import account_triggers
+from tokenauth.revocation.account_triggers import Mode, WhyNot
 from tokenauth.revocation.subjects import OfUser
 from tokenauth.risk import limits, upgrades
 from tokenauth.tokens.keyring import database
@@ -42,7 +45,7 @@ def account_changes(sender: type[models.Model], instance: models.Model, **kwargs
     assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
     changes = _changes(instance, kwargs.get("update_fields"), using=kwargs["using"])
     setattr(instance, _CHANGED, changes)
-    if changes and not connections[kwargs["using"]].in_atomic_block:
+    if _unseen(changes) and not connections[kwargs["using"]].in_atomic_block:
         _end_tokens_of(instance)
 
 
@@ -52,8 +55,10 @@ def account_changed(sender: type[models.Model], instance: models.Model, **kwargs
     if not isinstance(instance, get_user_model()):
         return
     changed = instance.__dict__.pop(_CHANGED, frozenset())
-    if changed:
+    if _unseen(changed):
         _end_tokens_of(instance)
+    elif changed:
+        record_account_change(users.key_of(instance), cause=Cause.ACCOUNT_CHANGED)
     if "password" in changed:
         # no `partial`: what fails in a robust hook is logged by its name, and a partial has none
         transaction.on_commit(lambda: _unlock(instance), using=kwargs["using"], robust=True)
@@ -64,7 +69,11 @@ def account_changed(sender: type[models.Model], instance: models.Model, **kwargs
 @receiver(post_delete, dispatch_uid="tokenauth.account_deleted")
 def account_deleted(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
     """A user who is gone has no tokens; the order outlives his row."""
-    if isinstance(instance, get_user_model()):
+    if not isinstance(instance, get_user_model()):
+        return
+    if account_triggers.mode() is Mode.TRIGGERS:
+        record_account_change(users.key_of(instance), cause=Cause.ACCOUNT_GONE)
+    else:
         _end_tokens_of(instance, cause=Cause.ACCOUNT_GONE)
 
 
@@ -80,6 +89,29 @@ def logged_out(sender: Any, user: Any, **kwargs: Any) -> None:
     """End the user's tokens with his Django session, where the site asks for it."""
     if conf.current().END_ON_LOGOUT and isinstance(user, get_user_model()):
         _end_tokens_of(user, cause=Cause.LOGGED_OUT)
+
+
+def migration_begins(using: str, **kwargs: Any) -> None:
+    """Take SQLite's triggers away: it renames no table of ours while one of them names it."""
+    if using == database() and connections[using].vendor == "sqlite":
+        account_triggers.remove()
+
+
+def migrated(using: str, **kwargs: Any) -> None:
+    """Install the trigger where it may be used, take a refused one away."""
+    if using != database() or not account_triggers.has_tables():
+        return
+    if account_triggers.why_not() is None:
+        account_triggers.install()
+    elif account_triggers.why_not() is WhyNot.SETTING and account_triggers.is_known_here():
+        account_triggers.remove()
+
+
+def _unseen(changed: frozenset[str]) -> frozenset[str]:
+    """Return the changes that no trigger turns into an order: all of them where there is none."""
+    if not changed or account_triggers.mode() is Mode.SIGNALS:
+        return changed
+    return changed - account_triggers.seen_fields()
 
 
 def _end_tokens_of(user: models.Model, *, cause: Cause = Cause.ACCOUNT_CHANGED) -> None:
@@ -138,6 +170,11 @@ def _is_hasher_upgrade(user: AbstractBaseUser, stored: str) -> bool:
     if not _needs_upgrade(loaded):
         return False
     user_key = users.key_of(user)
+    if account_triggers.mode() is Mode.TRIGGERS:
+        # the trigger has the last word: it knows which hash the row holds as it takes the new one
+        upgrades_of = PasswordUpgrade.objects.using(database())
+        upgrades_of.mark(user_key, old=loaded, new=user.password, at=timezone.now())
+        return True
     if loaded != stored and not upgrades.is_noted(user_key, old=loaded, new=stored):
         return False  # a stale upgrade, over a new password
     upgrades.note(user_key, old=loaded, new=user.password)

@@ -117,6 +117,18 @@ def revoke_others(*, user_key: str, but_family: UUID, reason: str = "", actor: s
     return Revoked(order.pk, epoch, kept)
 
 
+def record_account_change(user_key: str, *, cause: Cause, actor: str = "") -> None:
+    """Write the trail of a change that the trigger has turned into an order, and have that numbered.
+
+    Args:
+        cause: `ACCOUNT_CHANGED` or `ACCOUNT_GONE`.
+        actor: Who changed it, where that is known.
+    One query, and the numbering after the commit.
+    """
+    _write(EventKind.REVOKED, _why(cause, "", actor), user_key=user_key)
+    orders.number_after_commit()
+
+
 def _token(subject: OfToken, why: Why) -> Revoked:
     order = orders.record(OrderKind.JTI, key=subject.jti, at=why.at, cause=why.cause, actor=why.actor)
     _write(EventKind.REVOKED, why, extra={"jti": subject.jti})

@@ -56,6 +56,20 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='PasswordUpgrade',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('user_key', models.CharField(max_length=255)),
+                ('old_tail', models.CharField(max_length=16)),
+                ('new_tail', models.CharField(max_length=16)),
+                ('at', models.DateTimeField()),
+                ('used', models.BooleanField(default=False)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['user_key'], name='tokenauth_upgrade_user')],
+            },
+        ),
+        migrations.CreateModel(
             name='Plane',
             fields=[
                 ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),

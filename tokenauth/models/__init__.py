@@ -9,6 +9,7 @@ from tokenauth.models.family import TokenFamily
 from tokenauth.models.key import KeyRecord
 from tokenauth.models.order import Plane, RevocationOrder
 from tokenauth.models.task import TaskRun
+from tokenauth.models.upgrade import PasswordUpgrade
 
 __all__ = [
     "AccountState",
@@ -18,6 +19,7 @@ __all__ = [
     "Device",
     "EventDetail",
     "KeyRecord",
+    "PasswordUpgrade",
     "Plane",
     "RevocationOrder",
     "Site",

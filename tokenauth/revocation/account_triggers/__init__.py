@@ -1,0 +1,144 @@
+"""
+The trigger on the user's table: an account that changes ends its tokens in the same statement (PROTOCOL 2).
+
+It sees what no signal sees: update(), bulk_update(), raw SQL, another program. Where there can be none
+(a setting, users in another database, a vendor without one here), the signals do it instead, never both.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tokenauth import conf
+from tokenauth.models import users
+from tokenauth.models.upgrade import PasswordUpgrade
+from tokenauth.revocation.account_triggers import mysql, postgresql, sqlite
+from tokenauth.revocation.account_triggers.target import Target, target, watched_fields
+from tokenauth.tokens.keyring import database
+
+#: Milliseconds that an installation waits for the user's table.
+LOCK_TIMEOUT = 5000
+
+Statements = Callable[[Target], list[str]]
+Installed = Callable[[BaseDatabaseWrapper, Target], bool]
+
+_CREATE: Mapping[str, Statements] = {
+    "postgresql": postgresql.create,
+    "sqlite": sqlite.create,
+    "mysql": mysql.create,
+}
+_DROP: Mapping[str, Statements] = {
+    "postgresql": postgresql.drop,
+    "sqlite": sqlite.drop,
+    "mysql": mysql.drop,
+}
+_IS_CURRENT: Mapping[str, Installed] = {
+    "postgresql": postgresql.is_current,
+    "sqlite": sqlite.is_current,
+    "mysql": mysql.is_current,
+}
+
+
+class Mode(StrEnum):
+    """Who ends the tokens of an account that changes."""
+
+    TRIGGERS = "triggers"
+    SIGNALS = "signals"
+
+
+class WhyNot(StrEnum):
+    """Why there can be no trigger."""
+
+    SETTING = "TOKENAUTH['TRIGGERS'] is 'off'"
+    ELSEWHERE = "the users lie in another database"
+    VENDOR = "no trigger is known for this database"
+
+
+def why_not() -> WhyNot | None:
+    """Return why no trigger can be used; None where it can."""
+    if conf.current().TRIGGERS == "off":
+        return WhyNot.SETTING
+    if users.database() != database():
+        return WhyNot.ELSEWHERE
+    if connections[database()].vendor not in _CREATE:
+        return WhyNot.VENDOR
+    return None
+
+
+def mode() -> Mode:
+    """Return who ends tokens here: the trigger where it may be used and is there. One query a process.
+
+    A trigger that was never installed leaves the signals in charge; one that is removed while processes
+    run is not noticed by them: `TRIGGERS: "off"` and a restart come first.
+    """
+    if why_not() is not None:
+        return Mode.SIGNALS
+    if not _SEEN:
+        if not is_current():
+            return Mode.SIGNALS
+        _SEEN.add(database())
+    return Mode.TRIGGERS
+
+
+#: Aliases whose trigger this process has seen.
+_SEEN: set[str] = set()
+
+
+def forget() -> None:
+    """Ask the database again at the next change of an account."""
+    _SEEN.clear()
+
+
+def is_current() -> bool:
+    """Whether the trigger is there, enabled, and says what this release says. One query or two."""
+    connection = connections[database()]
+    return _IS_CURRENT[connection.vendor](connection, target(connection))
+
+
+def is_known_here() -> bool:
+    """Whether this database could carry the trigger."""
+    return connections[database()].vendor in _CREATE
+
+
+def has_tables() -> bool:
+    """Whether the trigger's tables exist yet. One query."""
+    connection = connections[database()]
+    there = set(connection.introspection.table_names())
+    return {PasswordUpgrade._meta.db_table, target(connection).bare_table} <= there
+
+
+def seen_fields() -> frozenset[str]:
+    """Return the fields of the user model whose change the trigger sees."""
+    return frozenset({"password", *watched_fields()})
+
+
+def install() -> bool:
+    """Install the trigger, or replace one of another release; return whether anything was done.
+
+    Raises:
+        OperationalError: The user's table was locked for longer than `LOCK_TIMEOUT`.
+    """
+    connection = connections[database()]
+    forget()
+    if is_current():
+        return False
+    aim = target(connection)
+    _run(connection, _DROP[connection.vendor](aim) + _CREATE[connection.vendor](aim))
+    return True
+
+
+def remove() -> None:
+    """Remove the trigger: from the next start of each process on, the signals do its work."""
+    connection = connections[database()]
+    forget()
+    _run(connection, _DROP[connection.vendor](target(connection)))
+
+
+def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
+        for statement in statements:
+            cursor.execute(statement)
