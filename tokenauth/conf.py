@@ -67,6 +67,8 @@ class Settings(BaseModel):
     START_TIMEOUT: float = Field(default=5, gt=0, le=60)
     #: Database alias of tokenauth's tables; None: the router decides.
     DATABASE: str | None = None
+    #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
+    TRIGGERS: Literal["auto", "off"] = "auto"
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
     TRIGGER_COLUMNS: tuple[str, ...] = ()
     #: `(user, client, device, request) -> flows.Challenge | None`, or its dotted path: a second step.
