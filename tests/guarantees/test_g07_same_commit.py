@@ -11,9 +11,11 @@ from django.test import override_settings
 from tests.factories import PASSWORD, UserFactory
 from tests.sessions import log_in
 from tokenauth.errors import Cause, Refused
+from tokenauth.flows import reencoding_passwords
 from tokenauth.models import AccountState, PasswordUpgrade, RevocationOrder, TokenEvent, users
 from tokenauth.models.event import EventKind
 from tokenauth.models.order import OrderKind
+from tokenauth.revocation import account_triggers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("triggers")]
 
@@ -209,6 +211,65 @@ def test_a_used_mark_excuses_no_second_change():
     rows(session).update(password=better)
 
     assert is_dead(again)
+
+
+def reencoded(session):
+    with reencoding_passwords():
+        updated(session)
+
+
+def test_a_migration_that_reencodes_hashes_logs_nobody_out():
+    session = log_in()
+
+    reencoded(session)
+
+    assert session.accepts()
+    assert session.refresh()
+    assert not PasswordUpgrade.objects.exists()
+
+
+def test_what_follows_a_reencoding_is_a_change_again():
+    session = log_in()
+    reencoded(session)
+
+    updated(session)
+
+    assert is_dead(session)
+
+
+def test_who_becomes_inactive_while_hashes_are_reencoded_loses_his_tokens():
+    session = log_in()
+
+    with reencoding_passwords():
+        rows(session).update(password="md5$salt$another", is_active=False)
+
+    assert is_dead(session)
+
+
+@pytest.mark.postgres
+def test_a_password_that_is_changed_while_another_process_reencodes_is_a_change():
+    session = log_in()
+
+    def change():
+        try:
+            updated(session)
+        finally:
+            connection.close()
+
+    with reencoding_passwords(), ThreadPoolExecutor(1) as pool:
+        pool.submit(change).result()
+
+    assert is_dead(session)
+
+
+def test_signals_allow_a_reencoding_too():
+    session = log_in()
+    account_triggers.remove()
+
+    with reencoding_passwords():
+        saved(session)
+
+    assert session.accepts()
 
 
 def test_a_mark_of_another_account_excuses_nothing():

@@ -7,12 +7,18 @@ from django.db import models
 
 #: Characters at a hash's end that tell two hashes apart; the whole hash lies in the user's row only.
 TAIL = 16
+#: No account's key: the mark by which one transaction re-encodes whatever it likes.
+EVERYONE = ""
 
 
 class PasswordUpgradeQuerySet(models.QuerySet["PasswordUpgrade"]):
     def mark(self, user_key: str, *, old: str, new: str, at: datetime) -> "PasswordUpgrade":
         """Say that a login is about to store `new` for the same password as `old`. One query."""
         return self.create(user_key=user_key, old_tail=old[-TAIL:], new_tail=new[-TAIL:], at=at)
+
+    def mark_everyone(self, *, at: datetime) -> "PasswordUpgrade":
+        """Say that no hash this transaction writes is another password; delete it before the commit."""
+        return self.create(user_key=EVERYONE, at=at)
 
     def made_before(self, moment: datetime) -> Self:
         """Marks that no save can be waiting for any more."""

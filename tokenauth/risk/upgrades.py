@@ -4,6 +4,10 @@ A mark says "this user's old hash became that new one"; it lives an hour, in the
 the cache does not answer there is no mark, and an upgrade of a hash that is gone counts as a change.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from tokenauth.models.key import KeyPurpose
 from tokenauth.risk import counters
 from tokenauth.tokens.encoding import to_base64url
@@ -11,6 +15,24 @@ from tokenauth.tokens.keyring import KEYRING
 
 #: Seconds.
 _KEPT = 3600
+
+
+_ALLOWED: ContextVar[bool] = ContextVar("tokenauth_reencoding", default=False)
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Let every hash that is saved meanwhile pass for a better one."""
+    before = _ALLOWED.set(True)
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(before)
+
+
+def are_allowed() -> bool:
+    """Whether hashes are being re-encoded here."""
+    return _ALLOWED.get()
 
 
 def note(user_key: str, *, old: str, new: str) -> None:

@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.errors import Cause
 from tokenauth.models.order import OrderKind
-from tokenauth.models.upgrade import TAIL
+from tokenauth.models.upgrade import EVERYONE, TAIL
 from tokenauth.revocation.account_triggers.target import NAME, Target
 
 _UPDATE, _DELETE = f"{NAME}_update", f"{NAME}_delete"
@@ -42,14 +42,15 @@ def _bodies(aim: Target) -> dict[str, str]:
 DECLARE account varchar(255) DEFAULT CAST(OLD.{aim.pk} AS char);
 DECLARE counts boolean DEFAULT {_watched(aim)};
 IF NOT counts AND NOT (NEW.{aim.password} <=> OLD.{aim.password})
-   AND NOT (OLD.{aim.password} LIKE '!%' AND NEW.{aim.password} LIKE '!%') THEN
+   AND NOT (OLD.{aim.password} LIKE '!%' AND NEW.{aim.password} LIKE '!%')
+   AND NOT EXISTS (SELECT 1 FROM {aim.upgrades} WHERE user_key = '{EVERYONE}') THEN
     {_use_mark(aim)}
     SET counts = ROW_COUNT() = 0;
 END IF;
 IF counts THEN
     {_revoke(aim, Cause.ACCOUNT_CHANGED)}
 END IF;
-END""",
+END""",  # noqa: S608 - quoted names only
         _DELETE: f"""BEGIN
 DECLARE account varchar(255) DEFAULT CAST(OLD.{aim.pk} AS char);
 {_revoke(aim, Cause.ACCOUNT_GONE)}

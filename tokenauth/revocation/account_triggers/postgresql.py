@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.errors import Cause
 from tokenauth.models.order import OrderKind
-from tokenauth.models.upgrade import TAIL
+from tokenauth.models.upgrade import EVERYONE, TAIL
 from tokenauth.revocation.account_triggers.target import NAME, Target
 
 
@@ -54,6 +54,9 @@ BEGIN
         END IF;
         IF NOT (false{watched}) THEN
             IF left(OLD.{aim.password}, 1) = '!' AND left(NEW.{aim.password}, 1) = '!' THEN
+                RETURN NULL;
+            END IF;
+            IF EXISTS (SELECT 1 FROM {aim.upgrades} WHERE user_key = '{EVERYONE}') THEN
                 RETURN NULL;
             END IF;
             UPDATE {aim.upgrades} m SET used = true

@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.errors import Cause
 from tokenauth.models.order import OrderKind
-from tokenauth.models.upgrade import TAIL
+from tokenauth.models.upgrade import EVERYONE, TAIL
 from tokenauth.revocation.account_triggers.target import NAME, Target
 
 _UPDATE, _DELETE = f"{NAME}_update", f"{NAME}_delete"
@@ -54,7 +54,9 @@ def _counts(aim: Target) -> str:
     watched = "".join(f" OR NEW.{column} IS NOT OLD.{column}" for column in aim.watched)
     old, new = f"OLD.{aim.password}", f"NEW.{aim.password}"
     stays_unusable = f"({old} LIKE '!%' AND {new} LIKE '!%')"
-    is_other = f"({new} IS NOT {old} AND NOT {stays_unusable} AND NOT EXISTS (SELECT 1 {_mark(aim)}))"
+    is_reencoded = f"EXISTS (SELECT 1 FROM {aim.upgrades} WHERE user_key = '{EVERYONE}')"  # noqa: S608
+    is_marked = f"({is_reencoded} OR EXISTS (SELECT 1 {_mark(aim)}))"
+    is_other = f"({new} IS NOT {old} AND NOT {stays_unusable} AND NOT {is_marked})"
     return f"({is_other}{watched})"
 
 
