@@ -14,7 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, OperationalError, models
 from django.db.models import Subquery
 
-from tokenauth import conf
+from tokenauth import conf, signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import pair
@@ -254,6 +254,13 @@ def _made(
     )
     family.save(using=alias, force_insert=True)
     _write_issued(family, asked, user.get_username(), moment)
+    signals.after_commit(
+        signals.session_started,
+        family_id=family.pk,
+        user_key=user_key,
+        client_id=asked.client.client_id,
+        device_id=device.pk,
+    )
     answer = Answer(
         generation=0,
         branch=0,
@@ -325,6 +332,9 @@ def _end(families: models.QuerySet[TokenFamily], cause: Cause, moment: Moment) -
             cause=cause,
         )
         trail.save(ended, using=database())
+        signals.after_commit(
+            signals.session_ended, family_id=family.pk, user_key=family.user_key, cause=cause
+        )
 
 
 def _write_issued(family: TokenFamily, asked: LoginAsked, username: str, moment: Moment) -> None:

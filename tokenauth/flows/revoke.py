@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils import timezone
 
+from tokenauth import signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause
 from tokenauth.flows import keys
@@ -114,6 +115,7 @@ def revoke_others(*, user_key: str, but_family: UUID, reason: str = "", actor: s
             family=but_family if kept else None,
             extra={"kept": kept},
         )
+        _announce_account(user_key, why, kept=but_family if kept else None)
     return Revoked(order.pk, epoch, kept)
 
 
@@ -125,8 +127,16 @@ def record_account_change(user_key: str, *, cause: Cause, actor: str = "") -> No
         actor: Who changed it, where that is known.
     One query, and the numbering after the commit.
     """
-    _write(EventKind.REVOKED, _why(cause, "", actor), user_key=user_key)
+    why = _why(cause, "", actor)
+    _write(EventKind.REVOKED, why, user_key=user_key)
     orders.number_after_commit()
+    _announce_account(user_key, why)
+
+
+def _announce_account(user_key: str, why: Why, *, kept: UUID | None = None) -> None:
+    signals.after_commit(
+        signals.account_revoked, user_key=user_key, cause=why.cause, actor=why.actor, kept=kept
+    )
 
 
 def _token(subject: OfToken, why: Why) -> Revoked:
@@ -156,6 +166,12 @@ def _family(subject: OfFamily, why: Why) -> Revoked:
             generation=facts["generation"],
             branch=facts["branches"] - 1,
         )
+        signals.after_commit(
+            signals.session_ended,
+            family_id=subject.family_id,
+            user_key=facts["user_key"],
+            cause=why.cause,
+        )
     return Revoked(order.pk, families=ended)
 
 
@@ -179,6 +195,7 @@ def _user(subject: OfUser, why: Why) -> Revoked:
         OrderKind.USER, key=subject.user_key, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
     )
     _write(EventKind.REVOKED, why, user_key=subject.user_key)
+    _announce_account(subject.user_key, why)
     return Revoked(order.pk, epoch)
 
 

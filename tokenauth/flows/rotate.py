@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from django.db import Error
 
-from tokenauth import conf
+from tokenauth import conf, signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import pair, standing, verdict
@@ -123,7 +123,16 @@ def _written(facts: Facts, write: Write | None, asked: Asked) -> bool:
         orders.number_after_commit()
     if write.event.kind in (EventKind.REUSE, EventKind.ENDED):
         _alarm(write.event.cause, facts, asked)
+        _announce(write, facts)
     return True
+
+
+def _announce(write: Write, facts: Facts) -> None:
+    family = facts.family
+    whose = {"family_id": family.id, "user_key": family.user_key}
+    if write.event.kind == EventKind.REUSE:
+        signals.after_commit(signals.reuse_detected, **whose, client_id=facts.client_id)
+    signals.after_commit(signals.session_ended, **whose, cause=write.event.cause)
 
 
 def _alarm(what: str, facts: Facts, asked: Asked) -> None:
