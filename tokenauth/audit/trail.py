@@ -75,8 +75,17 @@ def detail(*, address: str | None, agent: str, name: str = "") -> EventDetail:
 
 def digest(personal: EventDetail) -> bytes:
     """Return what the event keeps of its detail: nothing, once salt and values are erased."""
+    return KEYRING.active(KeyPurpose.PRIVACY).mac(_spelled(personal))
+
+
+def digests(personal: EventDetail) -> list[bytes]:
+    """Return the digest under each key that may have made it: keys rotate."""
+    return [key.mac(_spelled(personal)) for key in KEYRING.all(KeyPurpose.PRIVACY)]
+
+
+def _spelled(personal: EventDetail) -> bytes:
     facts = to_json({"address": personal.address, "agent": personal.agent, "name": personal.name})
-    return KEYRING.active(KeyPurpose.PRIVACY).mac(bytes(personal.salt) + facts)
+    return bytes(personal.salt) + facts
 
 
 def save(event: TokenEvent, *, using: str, detail: EventDetail | None = None) -> None:

@@ -1,0 +1,27 @@
+"""Forgetting a person: what names him goes, the trail stays and verifies (PROTOCOL 6, GDPR Art. 17)."""
+
+from tokenauth.models.device import Device
+from tokenauth.models.event import EventDetail, TokenEvent
+from tokenauth.tokens.keyring import database
+
+#: Rows that one statement deletes.
+BATCH = 1000
+
+
+def erase(user_key: str) -> int:
+    """Delete addresses, user agents and names of an account's events, and the names of its devices.
+
+    The events keep the account's key and a keyed digest whose salt is gone: nothing can be guessed from
+    it. Sessions live on; end them first where they must not. Batches of 1,000 rows, a commit each.
+
+    Returns:
+        How many events were stripped.
+    """
+    alias = database()
+    Device.objects.using(alias).filter(user_key=user_key).update(name="", platform="")
+    erased = last = 0
+    events = TokenEvent.objects.using(alias).of_user(user_key).filter(detail_hash__isnull=False)
+    while page := list(events.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
+        erased += EventDetail.objects.using(alias).filter(pk__in=page).delete()[0]
+        last = page[-1]
+    return erased
