@@ -94,6 +94,10 @@ class Settings(BaseModel):
     LONGEST_CLIENT_CACHE: int = Field(default=3600, ge=0)
     #: Live families of one user; the oldest ends beyond it.
     FAMILIES_PER_USER: int = Field(default=20, ge=1)
+    #: Seconds an event of the trail is kept.
+    EVENT_RETENTION: int = Field(default=400 * 86_400, ge=86_400)
+    #: Seconds its personal part is kept: address, user agent, name.
+    DETAIL_RETENTION: int = Field(default=90 * 86_400, ge=0)
     #: Entries of the verified-token cache of one process.
     TOKEN_CACHE: int = Field(default=20_000, ge=2)
     #: Keep the plans of the refresh statements on a PostgreSQL connection; `auto`: not behind a pooler.

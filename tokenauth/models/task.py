@@ -1,6 +1,26 @@
 """Leases of the housekeeping jobs (PROTOCOL 3)."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
+from django.db.models import Q
+
+
+class TaskRunQuerySet(models.QuerySet["TaskRun"]):
+    def lease(self, name: str, seconds: float, at: datetime) -> bool:
+        """Take the job for so long, unless another has it. True for exactly one caller. Two queries."""
+        self.bulk_create([TaskRun(name=name)], ignore_conflicts=True)
+        free = self.filter(Q(leased_until=None) | Q(leased_until__lte=at), name=name)
+        return free.update(leased_until=at + timedelta(seconds=seconds)) == 1
+
+    def succeeded(self, name: str, at: datetime, *, until: datetime) -> None:
+        """Keep when a run began that succeeded; free its lease, which ends at `until`. Two queries."""
+        self.filter(Q(last_ok_at=None) | Q(last_ok_at__lt=at), name=name).update(last_ok_at=at)
+        self.released(name, until=until)
+
+    def released(self, name: str, *, until: datetime) -> None:
+        """Free the lease that ends at `until`: one that outlived itself is another's by now. One query."""
+        self.filter(name=name, leased_until=until).update(leased_until=None)
 
 
 class TaskRun(models.Model):
@@ -9,6 +29,8 @@ class TaskRun(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     last_ok_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
+
+    objects = TaskRunQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -4,12 +4,14 @@ from typing import Any
 
 from django import db
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tokenauth.api.authentication import TokenAuthentication
 from tokenauth.api.views.base import PinnedView
+from tokenauth.flows import housekeeping
 from tokenauth.revocation.process import MIRROR
 
 #: Who sees more than readiness.
@@ -17,7 +19,7 @@ PERMISSION = "tokenauth.view_plane"
 
 
 class HealthView(PinnedView):
-    """Readiness for a load balancer; the mirror's age and number for an operator."""
+    """Readiness for a load balancer; the mirror's age and number, and late jobs, for an operator."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # before DRF authenticates: it puts its own idea of a user in the session's place
@@ -30,7 +32,10 @@ class HealthView(PinnedView):
         if self._is_operator(request):
             mirror = MIRROR.health()
             age = None if mirror.age is None else round(mirror.age, 3)
-            body |= {"mirror": {"age": age, "number": mirror.number}, "overdue": []}
+            body |= {
+                "mirror": {"age": age, "number": mirror.number},
+                "overdue": housekeeping.overdue(timezone.now()),
+            }
         return Response(body, status=200 if ready else 503)
 
     def _is_operator(self, request: Request) -> bool:

@@ -1,0 +1,68 @@
+"""Many rows in short transactions: nobody waits long for a row, and nothing waits for one of another's."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.db.models import Model, QuerySet
+
+from tokenauth.models import isolation
+
+M = TypeVar("M", bound=Model)
+
+#: Rows that one transaction takes.
+SIZE = 5_000
+#: Batches of one kind that one run takes; what is left waits for the next run.
+MOST = 100
+
+
+def each(rows: "QuerySet[M]", deed: Callable[["QuerySet[M]"], int], *, using: str) -> int:
+    """Do something to rows, a batch in each transaction; rows that another has locked are left out.
+
+    The deed meets only what still fits the query once it is locked: two who run at once do no harm.
+
+    Args:
+        rows: Without joins: everything that the query names is locked.
+        deed: It returns how many rows it changed or deleted.
+    Returns:
+        The sum. A batch is selected, locked, and done; `MOST` batches at most.
+    """
+    total = 0
+    last: Any = None
+    for _ in range(MOST):
+        with isolation.read_committed(using=using):
+            keys = _locked_keys(rows if last is None else rows.filter(pk__gt=last), using=using)
+            if not keys:
+                break
+            total += deed(rows.filter(pk__in=keys))
+        last = keys[-1]
+        if len(keys) < SIZE:
+            break
+    return total
+
+
+def delete(rows: "QuerySet[M]") -> int:
+    """Delete rows and return how many, without those that went with them."""
+    return rows.delete()[1].get(rows.model._meta.label, 0)
+
+
+def windows(rows: "QuerySet[M]", fact: str, *, using: str) -> "Iterator[list[tuple[Any, Any]]]":
+    """Go through a table in the order of its key: each window is up to `SIZE` pairs of key and fact."""
+    last: Any = None
+    for _ in range(MOST):
+        following = rows.using(using) if last is None else rows.using(using).filter(pk__gt=last)
+        window = list(following.order_by("pk").values_list("pk", fact)[:SIZE])
+        if not window:
+            return
+        yield window
+        last = window[-1][0]
+
+
+def locked(rows: "QuerySet[M]", *, using: str) -> "QuerySet[M]":
+    """Return the rows that nobody else has locked, locked until commit."""
+    skips = connections[using].features.has_select_for_update_skip_locked
+    return rows.using(using).order_by("pk").select_for_update(skip_locked=skips)
+
+
+def _locked_keys(rows: "QuerySet[M]", *, using: str) -> list[Any]:
+    return list(locked(rows, using=using).values_list("pk", flat=True)[:SIZE])

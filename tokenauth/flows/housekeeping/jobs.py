@@ -1,0 +1,130 @@
+"""Which jobs there are, and running one where no other process runs it (PROTOCOL 3)."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connections
+from django.utils import timezone
+
+from tokenauth import conf
+from tokenauth.flows import keys
+from tokenauth.flows.housekeeping.purge import purge
+from tokenauth.flows.housekeeping.stamp import stamp
+from tokenauth.flows.keys import TooEarly
+from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
+from tokenauth.models.task import TaskRun
+from tokenauth.observability import log
+from tokenauth.revocation import numbering
+from tokenauth.tokens.keyring import database
+
+#: Who rotates and retires, for the trail.
+ACTOR = "tokenauth.rotate_keys"
+#: Seconds after which a job whose process died may be started by another.
+LEASE = 600
+#: Part of the time between two runs after which the next is due: no timer is exact.
+_DUE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function that returns how many rows it changed, and the seconds from one run to the next."""
+
+    do: Callable[[datetime], int]
+    every: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The job ran; it changed so many rows."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotDue:
+    """It succeeded not long ago."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedByAnother:
+    """Another process runs it, or died while it did."""
+
+
+def rotate_keys(at: datetime) -> int:
+    """Let the next access key sign where the one in use is old enough; retire the keys that are spent.
+
+    Returns:
+        How many keys changed their state.
+    """
+    active = KeyRecord.objects.using(database()).filter(purpose=KeyPurpose.ACCESS, state=KeyState.ACTIVE)
+    record, changed = active.first(), 0
+    if record is not None and (record.activated_at or record.created_at) <= at - timedelta(
+        seconds=conf.current().KEY_LIFETIME
+    ):
+        # too early: the next one was announced late, and the old one signs on meanwhile
+        changed += not isinstance(keys.rotate(KeyPurpose.ACCESS, at=at, actor=ACTOR), TooEarly)
+    return changed + len(keys.retire_spent(at, actor=ACTOR))
+
+
+def number(at: datetime) -> int:
+    """Number the orders that nobody has numbered yet; mirrors do it sooner where any runs."""
+    return numbering.number_visible(connections[database()])
+
+
+JOBS: Mapping[str, Job] = {
+    "purge": Job(purge, every=3600),
+    "stamp": Job(stamp, every=3600),
+    "rotate_keys": Job(rotate_keys, every=3600),
+    "number": Job(number, every=60),
+}
+
+
+def run(name: str, *, force: bool = False) -> Ran | NotDue | LeasedByAnother:
+    """Run a job unless it ran not long ago or runs somewhere now. Not in a transaction: it makes its own.
+
+    Args:
+        name: A key of `JOBS`.
+        force: Run it even if it is not due; never beside another run.
+    Returns:
+        What happened.
+    Raises:
+        KeyError: There is no such job.
+        Exception: Whatever the job raised. Its lease is free again, so that the next try may begin at once;
+            what it had done by then stays done.
+    """
+    job, at = JOBS[name], timezone.now()
+    tasks = TaskRun.objects.using(database())
+    if not force and (until := _due_at(name, tasks.filter(pk=name).first())) is not None and at < until:
+        return NotDue(until)
+    if not tasks.lease(name, LEASE, at):
+        return LeasedByAnother()
+    until = at + timedelta(seconds=LEASE)
+    try:
+        rows = job.do(at)
+    except BaseException as failure:
+        log.note("job_failed", level=logging.ERROR, job=name, error=type(failure).__name__)
+        tasks.released(name, until=until)
+        raise
+    tasks.succeeded(name, at, until=until)
+    log.note("job_ran", job=name, rows=rows)
+    return Ran(rows)
+
+
+def overdue(at: datetime) -> list[str]:
+    """Return the jobs that have not succeeded for two of their periods, or never. One query."""
+    last = dict(TaskRun.objects.using(database()).values_list("name", "last_ok_at"))
+    return [name for name, job in JOBS.items() if _is_overdue(last.get(name), job, at)]
+
+
+def _is_overdue(last_ok_at: datetime | None, job: Job, at: datetime) -> bool:
+    return last_ok_at is None or last_ok_at + timedelta(seconds=2 * job.every) <= at
+
+
+def _due_at(name: str, task: TaskRun | None) -> datetime | None:
+    if task is None or task.last_ok_at is None:
+        return None
+    return task.last_ok_at + timedelta(seconds=_DUE * JOBS[name].every)

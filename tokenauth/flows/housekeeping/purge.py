@@ -1,0 +1,90 @@
+"""Deleting what is past (PROTOCOL 2, 3)."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Model, OuterRef, QuerySet
+
+from tokenauth import conf
+from tokenauth.flows.housekeeping import batches
+from tokenauth.models import (
+    AccountState,
+    Device,
+    EventDetail,
+    PasswordUpgrade,
+    Plane,
+    RevocationOrder,
+    TokenEvent,
+    TokenFamily,
+)
+from tokenauth.tokens.keyring import database
+
+#: Seconds that families and orders are kept beyond their end, for the clocks of other machines.
+SLACK = 3600
+#: Seconds after which no save can be waiting for the mark of a better hash.
+MARKS = 3600
+#: Seconds that a device without a family is kept after it was last heard of.
+DEVICES = 90 * 86_400
+
+
+def purge(at: datetime) -> int:
+    """Delete what is past its time; what is too much for one run is left to the next.
+
+    Args:
+        at: The job's one clock.
+    Returns:
+        How many rows.
+    """
+    alias, settings = database(), conf.current()
+    past = at - timedelta(seconds=SLACK)
+    return sum(
+        (
+            batches.each(
+                TokenFamily.objects.filter(absolute_expires_at__lte=past), batches.delete, using=alias
+            ),
+            _orders(past),
+            _older(TokenEvent.objects.all(), "at", at - timedelta(seconds=settings.EVENT_RETENTION)),
+            _older(EventDetail.objects.all(), "event__at", at - timedelta(seconds=settings.DETAIL_RETENTION)),
+            batches.each(_unheard_of(at - timedelta(seconds=DEVICES)), _delete_devices, using=alias),
+            batches.each(
+                PasswordUpgrade.objects.made_before(at - timedelta(seconds=MARKS)),
+                batches.delete,
+                using=alias,
+            ),
+        )
+    )
+
+
+def _orders(past: datetime) -> int:
+    alias = database()
+    newest = Plane.objects.using(alias).values_list("n", flat=True).first()
+    if newest is None:
+        return 0
+    # the newest tells a mirror whether the database went back; above it lie those numbered meanwhile
+    spent = RevocationOrder.objects.filter(number__lt=newest, until__lte=past)
+    return batches.each(spent, batches.delete, using=alias)
+
+
+def _older(rows: "QuerySet[Model]", field: str, moment: datetime) -> int:
+    # keys rise with time and no index leads to it: the first window with nothing old is the end
+    alias, total = database(), 0
+    for window in batches.windows(rows, field, using=alias):
+        old = [key for key, at in window if at < moment]
+        if not old:
+            break
+        total += batches.each(rows.filter(pk__in=old), batches.delete, using=alias)
+    return total
+
+
+def _unheard_of(moment: datetime) -> "QuerySet[Device]":
+    # nothing says when a family was deleted, but its last event does when it was last used
+    heard = TokenEvent.objects.filter(user_key=OuterRef("user_key"), device=OuterRef("pk"), at__gte=moment)
+    return Device.objects.filter(
+        ~Exists(TokenFamily.objects.filter(device=OuterRef("pk"))), ~Exists(heard), created_at__lt=moment
+    )
+
+
+def _delete_devices(batch: "QuerySet[Device]") -> int:
+    # a login locks its account first, and its family's foreign key locks no device before the commit
+    owners = AccountState.objects.filter(user_key__in=set(batch.values_list("user_key", flat=True)))
+    held = list(batches.locked(owners, using=batch.db).values_list("user_key", flat=True))
+    return batches.delete(batch.filter(user_key__in=held))
