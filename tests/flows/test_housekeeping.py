@@ -213,6 +213,17 @@ class TestBatches:
 
         assert sizes == [2, 2, 1]
 
+    def test_the_deed_meets_the_database_that_was_asked_for(self):
+        newest_is(100)
+        order(1, ended_for=DAY)
+        bound_to = []
+
+        batches.each(
+            RevocationOrder.objects.all(), lambda rows: bound_to.append(rows._db) or 0, using="default"
+        )
+
+        assert bound_to == ["default"]
+
     def test_one_run_is_bounded_and_the_next_goes_on(self, monkeypatch):
         monkeypatch.setattr(batches, "MOST", 2)
         newest_is(100)

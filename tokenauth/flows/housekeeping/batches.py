@@ -27,7 +27,7 @@ def each(rows: "QuerySet[M]", deed: Callable[["QuerySet[M]"], int], *, using: st
     Returns:
         The sum. A batch is selected, locked, and done; `MOST` batches at most.
     """
-    total = 0
+    rows, total = rows.using(using), 0
     last: Any = None
     for _ in range(MOST):
         with isolation.read_committed(using=using):
