@@ -9,3 +9,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 app = Celery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def schedule_housekeeping(sender: Celery, **kwargs: object) -> None:
+    """Every job of tokenauth at its own pace, for `celery beat`."""
+    from tokenauth.tasks import beat_schedule  # noqa: PLC0415 - models: the apps have to be ready
+
+    sender.conf.beat_schedule = beat_schedule()

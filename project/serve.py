@@ -90,7 +90,8 @@ def _commands(port: int) -> list[list[str]]:
     if not settings.CELERY_BROKER_URL:
         return [gunicorn]
     worker = [sys.executable, "-m", "celery", "-A", "project.celery", "worker", "--loglevel", "warning"]
-    return [gunicorn, [*worker, "--concurrency", "1"]]
+    beat = ["--beat", "--schedule", str(settings.VAR / "beat")]
+    return [gunicorn, [*worker, "--concurrency", "1", *beat]]
 
 
 def _keep(site: Processes, asked: argparse.Namespace) -> int:
