@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.apps import apps
+from django.contrib import admin
 from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import Client as Browser
