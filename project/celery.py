@@ -11,9 +11,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@app.on_after_finalize.connect
 def schedule_housekeeping(sender: Celery, **kwargs: object) -> None:
     """Every job of tokenauth at its own pace, for `celery beat`."""
     from tokenauth.tasks import beat_schedule  # noqa: PLC0415 - models: the apps have to be ready
 
     sender.conf.beat_schedule = beat_schedule()
+
+
+app.on_after_finalize.connect(schedule_housekeeping)
