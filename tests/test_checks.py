@@ -6,6 +6,8 @@ from django.core import checks as django_checks
 from tests.factories import ClientFactory
 from tokenauth import checks
 from tokenauth.models import Client
+from tokenauth.revocation import account_triggers
+from tokenauth.revocation.account_triggers import WhyNot
 
 SESSIONS = "rest_framework.authentication.SessionAuthentication"
 BASIC = "rest_framework.authentication.BasicAuthentication"
@@ -182,3 +184,50 @@ def test_w006_another_class_gives_the_challenge(settings, classes, mended):
 
     assert ids(found) == (["tokenauth.W006"] if mended else [])
     assert [message.hint for message in found] == ([f"Set it to {mended!r}."] if mended else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_w007_the_trigger_is_missing(triggers):
+    assert checks.account_changes_are_seen(databases=["default"]) == []
+
+    account_triggers.remove()
+
+    found = checks.account_changes_are_seen(databases=["default"])
+    assert ids(found) == ["tokenauth.W007"]
+    assert "tokenauth_triggers install" in found[0].hint
+    assert checks.account_changes_are_seen(databases=None) == []
+
+
+@pytest.mark.parametrize("reason", [WhyNot.ELSEWHERE, WhyNot.VENDOR])
+def test_w007_there_can_be_no_trigger(reason, monkeypatch):
+    monkeypatch.setattr(account_triggers, "why_not", lambda: reason)
+
+    found = checks.account_changes_are_seen(databases=["default"])
+
+    assert ids(found) == ["tokenauth.W007"]
+    assert str(reason) in found[0].msg
+
+
+def test_e008_a_challenge_that_nothing_checks(tokenauth):
+    tokenauth(LOGIN_CHALLENGE=lambda *_: None)
+    assert ids(checks.second_steps_can_be_answered()) == ["tokenauth.E008"]
+
+    tokenauth(LOGIN_VERIFY=lambda *_: True)
+    assert checks.second_steps_can_be_answered() == []
+
+
+@pytest.mark.parametrize("app", ["django_otp", "allauth.mfa"])
+def test_w008_second_factors_that_nobody_asks_for(app, tokenauth, monkeypatch):
+    assert checks.second_steps_are_asked_for() == []
+
+    monkeypatch.setattr(checks.apps, "is_installed", lambda name: name == app)
+    assert ids(checks.second_steps_are_asked_for()) == ["tokenauth.W008"]
+
+    tokenauth(LOGIN_CHALLENGE=lambda *_: None)
+    assert checks.second_steps_are_asked_for() == []
+
+
+def test_e009_times_without_zones(settings):
+    settings.USE_TZ = False
+
+    assert ids(checks.times_have_zones()) == ["tokenauth.E009"]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.apps import apps
+from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.dummy import DummyCache
@@ -19,6 +21,7 @@ from tokenauth.errors import UnknownPolicy
 from tokenauth.models import Client
 from tokenauth.policy import builtin
 from tokenauth.policy.builtin import Policy
+from tokenauth.revocation import account_triggers
 from tokenauth.risk import counters
 from tokenauth.tokens.keyring import database
 
@@ -162,8 +165,8 @@ def keys_are_announced_in_time(**kwargs: object) -> list[CheckMessage]:
     """E006: a key would sign before every client has it."""
     if not _readable():
         return []
-    settings = conf.current()
-    if settings.KEY_LIFETIME > settings.JWKS_MAX_AGE + settings.LONGEST_CLIENT_CACHE:
+    ours = conf.current()
+    if ours.KEY_LIFETIME > ours.JWKS_MAX_AGE + ours.LONGEST_CLIENT_CACHE:
         return []
     text = "TOKENAUTH['KEY_LIFETIME'] is shorter than clients cache the key set."
     hint = "It must exceed JWKS_MAX_AGE + LONGEST_CLIENT_CACHE: the next key is announced that long."
@@ -202,6 +205,58 @@ def clients_fit_in_memory(databases: Sequence[str] | None = None, **kwargs: Any)
         return []
     text = f"There are {count} clients; every process holds all of them in memory."
     return [Warning(text, hint="Delete those that are no longer used.", id="tokenauth.W005")]
+
+
+@register(Tags.database)
+def account_changes_are_seen(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """W007: changes of an account by `update()` or raw SQL end no tokens."""
+    if not databases or not _readable() or database() not in databases:
+        return []
+    reason = account_triggers.why_not()
+    if reason is account_triggers.WhyNot.SETTING:
+        return []
+    if reason is not None:
+        text = f"Only save() and delete() of a user end his tokens: {reason}."
+        hint = "End tokens by flows.revoke() where accounts are changed otherwise, or set TRIGGERS to 'off'."
+        return [Warning(text, hint=hint, id="tokenauth.W007")]
+    try:
+        if not account_triggers.has_tables() or account_triggers.is_current():
+            return []
+    except DatabaseError:
+        return []
+    text = "The trigger by which a changed account ends its tokens is missing or of another release."
+    hint = "Run 'manage.py tokenauth_triggers install'."
+    return [Warning(text, hint=hint, id="tokenauth.W007")]
+
+
+@register(Tags.security)
+def second_steps_can_be_answered(**kwargs: object) -> list[CheckMessage]:
+    """E008: whoever is asked for a second step can never give it."""
+    if not _readable() or conf.current().LOGIN_CHALLENGE is None or conf.current().LOGIN_VERIFY is not None:
+        return []
+    text = "TOKENAUTH['LOGIN_CHALLENGE'] is set, and nothing checks what is answered."
+    hint = "Set TOKENAUTH['LOGIN_VERIFY'] to what checks the second step."
+    return [Error(text, hint=hint, id="tokenauth.E008")]
+
+
+@register(Tags.security)
+def second_steps_are_asked_for(**kwargs: object) -> list[CheckMessage]:
+    """W008: an app for second factors is installed, and a token login needs the password alone."""
+    installed = [name for name in ("django_otp", "allauth.mfa") if apps.is_installed(name)]
+    if not installed or not _readable() or conf.current().LOGIN_CHALLENGE is not None:
+        return []
+    text = f"{' and '.join(installed)} is installed, and a login for tokens asks for the password alone."
+    hint = "Set TOKENAUTH['LOGIN_CHALLENGE'] and TOKENAUTH['LOGIN_VERIFY']."
+    return [Warning(text, hint=hint, id="tokenauth.W008")]
+
+
+@register(Tags.security)
+def times_have_zones(**kwargs: object) -> list[CheckMessage]:
+    """E009: without USE_TZ the database keeps local times, and an hour comes twice a year."""
+    if settings.USE_TZ:
+        return []
+    text = "USE_TZ is False: when a token or session ends would depend on the server's time zone."
+    return [Error(text, hint="Set USE_TZ to True.", id="tokenauth.E009")]
 
 
 @register(Tags.security)
