@@ -11,11 +11,14 @@ from tests.sessions import log_in
 from tokenauth.flows import revoke
 from tokenauth.models import Client, Device, KeyRecord, RevocationOrder, Site, TokenEvent, TokenFamily, users
 from tokenauth.models.key import KeyState
+from tokenauth.models.upgrade import PasswordUpgrade
 from tokenauth.revocation.subjects import OfUser
 
 pytestmark = pytest.mark.django_db
 
-MODELS = list(apps.get_app_config("tokenauth").get_models())
+#: Marks of re-encoded passwords carry ends of hashes: they are nobody's to look at.
+HIDDEN = {PasswordUpgrade}
+MODELS = [model for model in apps.get_app_config("tokenauth").get_models() if model not in HIDDEN]
 
 
 @pytest.fixture

@@ -1,16 +1,18 @@
 """Clients and their secrets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, actor_of, confirmed, revoking
+from tokenauth.admin.searching import Columns, SearchedList
 from tokenauth.flows import clients
-from tokenauth.models import Client, ClientSecret, users
+from tokenauth.models import Client, ClientSecret, TokenFamily
 from tokenauth.policy import builtin
 from tokenauth.revocation.subjects import OfClient
 
@@ -45,16 +47,18 @@ def _list_of_texts(value: object) -> list[str]:
 
 
 @admin.register(Client)
-class ClientAdmin(RevokingMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class ClientAdmin(RevokingMixin, SearchedList):
     """Applications. Never deleted while tokens of theirs can live: disable them."""
 
     form = ClientForm
     list_display = ("client_id", "name", "kind", "policy", "first_party", "disabled_at")
     list_filter = ("kind", "first_party", "policy")
-    search_fields = ("=client_id", "name")
+    search_fields = ("client_id",)
+    search_help_text = _("A client's id, or how that or its name begins.")
+    columns = Columns(texts=("client_id__startswith", "name__startswith"))
     ordering = ("client_id",)
-    show_full_result_count = False
     actions = ("revoke_clients", "disable_clients", "enable_clients")
+    reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("client_id",) if obj else ()
@@ -63,17 +67,32 @@ class ClientAdmin(RevokingMixin, admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     @admin.action(description=_("Revoke all sessions of the selected clients"), permissions=["revoke"])
-    def revoke_clients(self, request: HttpRequest, selected: QuerySet[Client]) -> None:
-        revoke_selected(request, selected, lambda client: OfClient(client.client_id))
+    def revoke_clients(self, request: HttpRequest, selected: QuerySet[Client]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="revoke_clients",
+            deed=revoking(lambda client: OfClient(client.client_id)),
+            sessions_of=_sessions,
+        )
 
     @admin.action(description=_("Disable the selected clients"), permissions=["revoke"])
-    def disable_clients(self, request: HttpRequest, selected: QuerySet[Client]) -> None:
-        revoke_selected(request, selected, lambda client: OfClient(client.client_id, disable=True))
+    def disable_clients(self, request: HttpRequest, selected: QuerySet[Client]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="disable_clients",
+            deed=revoking(lambda client: OfClient(client.client_id, disable=True)),
+            sessions_of=_sessions,
+        )
 
     @admin.action(description=_("Enable the selected clients"), permissions=["revoke"])
     def enable_clients(self, request: HttpRequest, selected: QuerySet[Client]) -> None:
         for client in selected:
-            clients.enable(client, actor=_actor(request))
+            clients.enable(client, actor=actor_of(request))
+            self.log_change(request, client, str(_("Enabled.")))
         messages.success(request, _("They may ask for tokens again; what was revoked stays dead."))
 
 
@@ -84,16 +103,23 @@ class ClientSecretAdmin(RevokingMixin, ReadOnlyAdmin):
     list_display = ("client", "tail", "created_at", "expires_at", "revoked_at", "last_used_at")
     list_filter = ("client",)
     list_select_related = ("client",)
-    search_fields = ("=client__client_id", "=tail")
-    ordering = ("-created_at",)
+    search_fields = ("tail",)
+    search_help_text = _("A client's id, or a secret's last four characters.")
+    columns = Columns(texts=("tail",), client="client_id")
+    ordering = ("-id",)
     actions = ("retire_secrets",)
+    reaches_everybody = True
 
     @admin.action(description=_("Retire the selected secrets"), permissions=["revoke"])
-    def retire_secrets(self, request: HttpRequest, selected: QuerySet[ClientSecret]) -> None:
-        for secret in selected.select_related("client"):
-            clients.retire_secret(secret, actor=_actor(request))
-        messages.success(request, _("They are refused within the staleness bound."))
+    def retire_secrets(self, request: HttpRequest, selected: QuerySet[ClientSecret]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected.select_related("client"),
+            action="retire_secrets",
+            deed=lambda secret, reason, actor: clients.retire_secret(secret, actor=actor),
+        )
 
 
-def _actor(request: HttpRequest) -> str:
-    return f"admin:{users.key_of(request.user)}"  # type: ignore[arg-type]
+def _sessions(rows: Sequence[Client]) -> QuerySet[TokenFamily]:
+    return TokenFamily.objects.filter(client_id__in=[client.pk for client in rows])

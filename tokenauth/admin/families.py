@@ -1,11 +1,15 @@
 """Sessions: token families."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected, short
+from tokenauth.admin.lists import Begun
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking, short
+from tokenauth.admin.searching import Columns
 from tokenauth.models import TokenFamily
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
@@ -24,10 +28,11 @@ class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
         "revoked_at",
         "cause",
     )
-    list_filter = ("client", "cause")
+    list_filter = (Begun, "client")
     list_select_related = ("client", "device")
-    search_fields = ("=id", "=user_key", "=client__client_id", "=device__id")
-    ordering = ("-absolute_expires_at",)
+    search_fields = ("user_key",)
+    columns = Columns(ids=("pk", "device_id"), user="user_key", client="client_id", seen=("pk", "family"))
+    ordering = ("-id",)
     actions = ("revoke_sessions", "revoke_users")
 
     @admin.display(description=_("session"))
@@ -39,10 +44,29 @@ class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
         return family.device.name or short(family.device_id)
 
     @admin.action(description=_("Revoke the selected sessions"), permissions=["revoke"])
-    def revoke_sessions(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> None:
-        revoke_selected(request, selected, lambda family: OfFamily(family.pk))
+    def revoke_sessions(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="revoke_sessions",
+            deed=revoking(lambda family: OfFamily(family.pk)),
+            sessions_of=lambda rows: TokenFamily.objects.filter(pk__in=[family.pk for family in rows]),
+        )
 
     @admin.action(description=_("Revoke all sessions of their users"), permissions=["revoke"])
-    def revoke_users(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> None:
-        users = selected.order_by("user_key").values_list("user_key", flat=True).distinct()
-        revoke_selected(request, users, OfUser)
+    def revoke_users(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="revoke_users",
+            deed=revoking(lambda family: OfUser(family.user_key)),
+            sessions_of=sessions_of_users,
+            one_each=lambda family: family.user_key,
+        )
+
+
+def sessions_of_users(rows: Sequence[TokenFamily]) -> QuerySet[TokenFamily]:
+    """Return every session of the users whose sessions these are."""
+    return TokenFamily.objects.filter(user_key__in=[row.user_key for row in rows])

@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
+from tokenauth.admin.searching import Columns
 from tokenauth.models import KeyRecord
 from tokenauth.revocation.subjects import OfKey
 
@@ -16,11 +17,20 @@ class KeyRecordAdmin(RevokingMixin, ReadOnlyAdmin):
 
     list_display = ("kid", "purpose", "alg", "state", "created_at", "activated_at", "retiring_at", "ended_at")
     list_filter = ("purpose", "state")
-    search_fields = ("=kid",)
+    search_fields = ("kid",)
+    search_help_text = _("A key's id.")
+    columns = Columns(texts=("kid",))
     ordering = ("purpose", "-created_at")
     exclude = ("envelope",)
     actions = ("kill_keys",)
+    reaches_everybody = True
 
     @admin.action(description=_("Kill the selected keys for ever"), permissions=["revoke"])
-    def kill_keys(self, request: HttpRequest, selected: QuerySet[KeyRecord]) -> None:
-        revoke_selected(request, selected, lambda record: OfKey(record.kid))
+    def kill_keys(self, request: HttpRequest, selected: QuerySet[KeyRecord]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="kill_keys",
+            deed=revoking(lambda record: OfKey(record.kid)),
+        )

@@ -2,11 +2,21 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, revoke_selected
-from tokenauth.models import AccountState, Catalogue, Plane, RevocationOrder, Site, TaskRun
+from tokenauth.admin.lists import OfKind, Written
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
+from tokenauth.admin.searching import Columns
+from tokenauth.models import (
+    AccountState,
+    Catalogue,
+    Plane,
+    RevocationOrder,
+    Site,
+    TaskRun,
+    TokenFamily,
+)
 from tokenauth.revocation.subjects import Everything, OfUser
 
 
@@ -15,8 +25,13 @@ class RevocationOrderAdmin(ReadOnlyAdmin):
     """What was revoked, by whom, and how long mirrors keep it."""
 
     list_display = ("id", "number", "kind", "key", "floor", "at", "until", "cause", "actor")
-    list_filter = ("kind", "cause")
-    search_fields = ("=key", "=actor")
+    list_filter = (Written, OfKind)
+    search_fields = ("key",)
+    search_help_text = _(
+        "What was revoked: an id, a user's key, name or e-mail address, or a client's id; or who revoked it. "
+        "Among the newest orders."
+    )
+    columns = Columns(texts=("key", "actor"), user="key", among_newest=True)
     ordering = ("-id",)
 
 
@@ -25,14 +40,23 @@ class AccountStateAdmin(RevokingMixin, ReadOnlyAdmin):
     """Accounts that were revoked at least once."""
 
     list_display = ("user_key", "epoch")
-    search_fields = ("=user_key",)
+    search_fields = ("user_key",)
+    search_help_text = _("A user's key, name or e-mail address.")
+    columns = Columns(user="user_key")
     ordering = ("user_key",)
     exclude = ("fingerprint",)
     actions = ("revoke_users",)
 
     @admin.action(description=_("Revoke all sessions of the selected accounts"), permissions=["revoke"])
-    def revoke_users(self, request: HttpRequest, selected: QuerySet[AccountState]) -> None:
-        revoke_selected(request, selected, lambda account: OfUser(account.user_key))
+    def revoke_users(self, request: HttpRequest, selected: QuerySet[AccountState]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="revoke_users",
+            deed=revoking(lambda account: OfUser(account.user_key)),
+            sessions_of=lambda rows: TokenFamily.objects.filter(user_key__in=[row.user_key for row in rows]),
+        )
 
 
 @admin.register(Site)
@@ -41,10 +65,18 @@ class SiteAdmin(RevokingMixin, ReadOnlyAdmin):
 
     list_display = ("id", "epoch", "issued_before")
     actions = ("revoke_everything",)
+    reaches_everybody = True
 
     @admin.action(description=_("Revoke ALL sessions of the site"), permissions=["revoke"])
-    def revoke_everything(self, request: HttpRequest, selected: QuerySet[Site]) -> None:
-        revoke_selected(request, selected[:1], lambda site: Everything())
+    def revoke_everything(self, request: HttpRequest, selected: QuerySet[Site]) -> HttpResponse | None:
+        return confirmed(
+            self,
+            request,
+            selected,
+            action="revoke_everything",
+            deed=revoking(lambda site: Everything()),
+            sessions_of=lambda rows: TokenFamily.objects.all(),
+        )
 
 
 @admin.register(Plane)

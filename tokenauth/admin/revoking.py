@@ -1,36 +1,43 @@
 """What the admin's lists share: read-only rows, and an action that revokes what was selected."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tokenauth.flows.revoke import revoke
-from tokenauth.models import users
+from tokenauth.admin.lists import OrMore, bounded_count
+from tokenauth.admin.searching import SearchedList
+from tokenauth.flows.revoke import REASON, revoke
+from tokenauth.models import TokenFamily, isolation, users
 from tokenauth.revocation.subjects import Subject
+from tokenauth.tokens.keyring import database
 
 #: Rows that one action revokes at most.
 MOST_AT_ONCE = 500
+#: Rows that the page before it names.
+MOST_NAMED = 20
+
+#: What is done to one row: the reason and the actor are for the trail.
+Deed = Callable[[Any, str, str], object]
 
 
-class ReasonForm(ActionForm):
-    """The action chooser, with a reason for the trail."""
+class ReasonForm(forms.Form):
+    """Why, for the trail."""
 
-    reason = forms.CharField(max_length=60, required=False, label=_("Reason"))
+    reason = forms.CharField(max_length=REASON, label=_("Reason"), widget=forms.TextInput({"size": 80}))
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(SearchedList):
     """Rows that only the flows write."""
-
-    show_full_result_count = False
-    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -43,14 +50,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class RevokingMixin:
-    """Adds the action that revokes the selected rows. Needs the permission `tokenauth.revoke`."""
+    """Adds the actions that revoke the selected rows. They need the permission `tokenauth.revoke`."""
 
-    action_form = ReasonForm
+    #: Whether one row stands for everybody's sessions: the model's change permission is needed too.
+    reaches_everybody = False
     model: type[Model]
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may revoke: asked by Django for the action."""
-        return request.user.has_perm("tokenauth.revoke")
+        needed = ["tokenauth.revoke"]
+        if self.reaches_everybody:
+            needed.append(f"tokenauth.change_{self.model._meta.model_name}")
+        return request.user.has_perms(needed)
 
 
 def short(id_: UUID) -> str:
@@ -58,19 +69,93 @@ def short(id_: UUID) -> str:
     return f"…{str(id_)[-12:]}"
 
 
-def revoke_selected(
-    request: HttpRequest, selected: QuerySet[Any], subject_of: Callable[[Any], Subject]
-) -> None:
-    """Revoke each selected row and say how many there were.
+def actor_of(request: HttpRequest) -> str:
+    """Return what the trail calls the administrator."""
+    return f"admin:{users.key_of(request.user)}"  # type: ignore[arg-type]
 
-    Side effects: one order and one event each; every process refuses within the staleness bound.
+
+def revoking(subject_of: Callable[[Any], Subject]) -> Deed:
+    """Return the deed that revokes a row's subject."""
+    return lambda row, reason, actor: revoke(subject_of(row), reason=reason, actor=actor)
+
+
+def confirmed(
+    model_admin: "admin.ModelAdmin[Any]",
+    request: HttpRequest,
+    selected: QuerySet[Any],
+    *,
+    action: str,
+    deed: Deed,
+    sessions_of: Callable[[Sequence[Any]], QuerySet[TokenFamily]] | None = None,
+    one_each: Callable[[Any], object] = lambda row: row,
+) -> HttpResponse | None:
+    """Do something to each selected row, once a page that shows them was answered with a reason.
+
+    Args:
+        action: The action's name.
+        sessions_of: The sessions that end with the rows, for the page to count.
+        one_each: What tells two rows apart; of those that it does not, the first stands for all.
+
+    Side effects of the answer: for each row its order and event, and an entry in the admin's own log.
     """
-    rows: Iterable[Any] = selected[:MOST_AT_ONCE]
-    reason = str(request.POST.get("reason", ""))
-    actor = f"admin:{users.key_of(request.user)}"  # type: ignore[arg-type]
-    count = 0
+    found = list(selected[: MOST_AT_ONCE + 1])
+    rows = list({one_each(row): row for row in reversed(found[:MOST_AT_ONCE])}.values())[::-1]
+    form = ReasonForm(request.POST if "reason" in request.POST else None)
+    if form.is_valid() and rows:
+        _do(model_admin, request, rows, deed, f"{_title(model_admin, request, action)}: ", form)
+        return None
+
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _title(model_admin, request, action),
+        "opts": model_admin.model._meta,
+        "form": form,
+        "action": action,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "rows": rows,
+        "named": rows[:MOST_NAMED],
+        "unnamed": max(len(rows) - MOST_NAMED, 0),
+        "most": MOST_AT_ONCE if len(found) > MOST_AT_ONCE else None,
+        "sessions": _live(sessions_of(rows)) if sessions_of else None,
+        "media": model_admin.media,
+    }
+    return TemplateResponse(request, "admin/tokenauth/revoke.html", context)
+
+
+def _do(
+    model_admin: "admin.ModelAdmin[Any]",
+    request: HttpRequest,
+    rows: Iterable[Any],
+    deed: Deed,
+    what: str,
+    form: ReasonForm,
+) -> None:
+    reason, actor = form.cleaned_data["reason"], actor_of(request)
+    done = 0
     for row in rows:
-        revoke(subject_of(row), reason=reason, actor=actor)
-        count += 1
-    text = ngettext("%(count)d was revoked.", "%(count)d were revoked.", count) % {"count": count}
+        try:
+            with isolation.read_committed(using=database()):
+                deed(row, reason, actor)
+                model_admin.log_change(request, row, what + reason)
+        except LookupError:
+            messages.warning(request, _("%(row)s is no longer there.") % {"row": row})
+        else:
+            done += 1
+    text = ngettext("%(count)d was revoked.", "%(count)d were revoked.", done) % {"count": done}
     messages.success(request, text)
+
+
+def _title(model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, action: str) -> str:
+    found = model_admin.get_actions(request).get(action)
+    return str(found[2]) if found else action
+
+
+def _live(sessions: QuerySet[TokenFamily]) -> str:
+    # a client may have millions that ended: no more rows are read than are counted
+    stored = bounded_count(sessions)
+    if isinstance(stored, OrMore):
+        return str(stored)
+    alive = sessions.filter(
+        revoked_at=None, refresh_expires_at__gt=timezone.now(), absolute_expires_at__gt=timezone.now()
+    )
+    return str(bounded_count(alive))

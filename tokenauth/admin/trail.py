@@ -1,8 +1,11 @@
 """The trail: append-only here as everywhere."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
+from tokenauth.admin.lists import OfKind, Written
 from tokenauth.admin.revoking import ReadOnlyAdmin
+from tokenauth.admin.searching import Columns
 from tokenauth.models import EventDetail, TokenEvent
 
 
@@ -21,8 +24,13 @@ class TokenEventAdmin(ReadOnlyAdmin):
         "cause",
         "actor",
     )
-    list_filter = ("kind", "cause")
-    search_fields = ("=user_key", "=family", "=client_id", "=actor")
+    list_filter = (Written, OfKind)
+    search_fields = ("user_key",)
+    search_help_text = _(
+        "A session's id, a user's key, name or e-mail address; among the newest events also a client's id "
+        "or an IP address."
+    )
+    columns = Columns(ids=("family",), user="user_key", client_id="client_id", seen=("pk", "pk"))
     ordering = ("-id",)
     exclude = ("mac", "detail_hash")
 
@@ -32,6 +40,9 @@ class EventDetailAdmin(ReadOnlyAdmin):
     """The personal part of events, as long as it is kept."""
 
     list_display = ("event", "address", "agent", "name")
-    search_fields = ("=address", "=name")
-    ordering = ("-event",)
+    list_select_related = ("event",)
+    search_fields = ("name",)
+    search_help_text = _("An IP address or the name of a login, among the newest events.")
+    columns = Columns(texts=("name",), seen=("pk", "pk"), among_newest=True)
+    ordering = ("-pk",)
     exclude = ("salt",)

@@ -1,0 +1,115 @@
+"""1 of 200,000 rows or a page of them: lists, searches and pages of the admin read big tables by an index."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.factories import ClientFactory
+from tests.models import test_plans
+from tests.sessions import log_in
+from tokenauth.models import (
+    AccountState,
+    Device,
+    EventDetail,
+    RevocationOrder,
+    TokenEvent,
+    TokenFamily,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+ROWS = test_plans.FAMILIES
+BIG = ("tokenfamily", "device", "tokenevent", "eventdetail", "revocationorder", "accountstate")
+
+_EVENTS = f"""
+INSERT INTO tokenauth_tokenevent (at, kind, family, user_key, client_id, cause, actor, mac)
+SELECT now() - ({ROWS} - n) * interval '1 second', 1 + n % 5, gen_random_uuid(), (n / 10 + 1000000)::text,
+    'crowd', '', '', '' FROM generate_series(1, {ROWS}) n;
+INSERT INTO tokenauth_eventdetail (event_id, salt, address, agent, name)
+SELECT id, '', ('10.0.' || id % 200 || '.' || id % 250)::inet, '', '' FROM tokenauth_tokenevent
+ON CONFLICT DO NOTHING;
+INSERT INTO tokenauth_revocationorder (number, kind, key, floor, until, at, cause, actor)
+SELECT n + 100, 6, gen_random_uuid()::text, 0, now(), now(), '', '' FROM generate_series(1, {ROWS}) n;
+INSERT INTO tokenauth_accountstate (user_key, epoch) SELECT n::text, 1
+FROM generate_series(1000000, 1000000 + {ROWS}) n;
+ANALYZE;
+"""
+
+
+@pytest.fixture
+def crowd() -> Iterator[object]:
+    connection.close()
+    session = log_in(client=ClientFactory(client_id="crowd"))
+    with connection.cursor() as cursor:
+        cursor.execute(test_plans._DEVICES, {"client": session.client.pk})
+        cursor.execute(test_plans._families())
+        cursor.execute(_EVENTS)
+    yield session
+    connection.close()
+
+
+def plans_of(sent: CaptureQueriesContext) -> list[str]:
+    plans = []
+    with connection.cursor() as cursor:
+        for query in sent.captured_queries:
+            if query["sql"].startswith("SELECT") and "tokenauth_" in query["sql"]:
+                cursor.execute(f"EXPLAIN {query['sql']}")
+                plans.append(query["sql"] + "\n" + "\n".join(line for (line,) in cursor.fetchall()))
+    return plans
+
+
+def reads_all(plan: str) -> bool:
+    """Whether a big table is read to its end; a limited read in no order stops by itself."""
+    scanned = re.findall(r"Seq Scan on tokenauth_(\w+)", plan)
+    stops = plan.split("\n", 1)[0].endswith("LIMIT 1001) subquery") and "WHERE" not in plan.split("\n", 1)[0]
+    return bool(set(scanned) & set(BIG)) and not stops
+
+
+def test_lists_searches_and_pages_read_by_an_index(crowd, admin_client):
+    family = TokenFamily.objects.filter(user_key__startswith="10").first()
+    texts = [
+        str(family.pk),
+        str(family.device_id),
+        family.user_key,
+        "10.0.7.7",
+        "crowd",
+        crowd.user.get_username(),
+        f"{crowd.user.get_username()}@example.test",
+        "nobody at all",
+    ]
+    queries = [{}, {"p": "5"}, *({"q": text} for text in texts)]
+    filters = {
+        TokenFamily: [{"within": "hour"}, {"within": "week"}, {"client__id__exact": crowd.client.pk}],
+        Device: [{"within": "hour"}, {"client__id__exact": crowd.client.pk}],
+        TokenEvent: [{"within": "hour"}, {"kind": "5"}, {"kind": "15"}],
+        EventDetail: [],
+        RevocationOrder: [{"within": "hour"}, {"kind": "1"}],
+        AccountState: [],
+    }
+    bad = []
+    for model, asked in filters.items():
+        name = f"admin:tokenauth_{model._meta.model_name}"
+        pages = [(reverse(f"{name}_changelist"), query) for query in queries + asked]
+        pages.append((reverse(f"{name}_change", args=[model.objects.order_by("-pk")[9].pk]), {}))
+        for url, query in pages:
+            with CaptureQueriesContext(connection) as sent:
+                assert admin_client.get(url, query).status_code == 200
+            bad += [f"--- {url} {query}\n{plan}" for plan in plans_of(sent) if reads_all(plan)]
+
+    assert not bad, "\n\n".join(bad)
+
+
+@pytest.mark.parametrize("action", ["revoke_sessions", "revoke_users"])
+def test_the_page_before_a_revocation_counts_by_an_index(crowd, admin_client, action):
+    families = TokenFamily.objects.order_by("-pk")[:50]
+    form = {"action": action, "_selected_action": [str(family.pk) for family in families]}
+
+    with CaptureQueriesContext(connection) as sent:
+        answer = admin_client.post(reverse("admin:tokenauth_tokenfamily_changelist"), form)
+
+    assert answer.status_code == 200
+    assert [plan for plan in plans_of(sent) if reads_all(plan)] == []

@@ -1,0 +1,158 @@
+"""One search box: what is typed tells by its shape which indexed columns are asked."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from tokenauth.admin.lists import MOST_COUNTED, BigList, newest
+from tokenauth.models import Client, EventDetail, TokenEvent, users
+from tokenauth.models.device import as_public_id
+
+#: Users that a name or an e-mail address stands for at most.
+MOST_USERS = 50
+#: Characters: no column that is asked holds more.
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a list looks for what was typed, by its shape. Each is a lookup of its model."""
+
+    #: Columns of UUIDs.
+    ids: tuple[str, ...] = ()
+    #: Columns that hold the whole text.
+    texts: tuple[str, ...] = ()
+    #: The column of user keys.
+    user: str = ""
+    #: The foreign key of a client.
+    client: str = ""
+    #: The public id of a client where no index serves it.
+    client_id: str = ""
+    #: The column that holds an event's field, for addresses: (own column, the event's).
+    seen: tuple[str, str] | None = None
+    #: Whether no index serves these columns, so that only the newest rows are looked through.
+    among_newest: bool = False
+
+
+class SearchedList(BigList):
+    """A list with the search box; an ungainly text finds nothing."""
+
+    columns = Columns()
+    search_help_text = _("An id, a user's key, name or e-mail address, a client's id, or an IP address.")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Narrow the list to what was typed; no join multiplies its rows."""
+        if not (term := search_term.strip()):
+            return queryset, False
+        if len(term) > _LONGEST or not term.isprintable():
+            return queryset.none(), False
+        found = list(_sought(term, self.columns, queryset))
+        if not found:
+            return queryset.none(), False
+        rows = newest(queryset) if self.columns.among_newest else queryset
+        return rows.filter(Q(*found, _connector=Q.OR)), False
+
+
+def _sought(term: str, columns: Columns, rows: QuerySet[Any]) -> Iterator[Q]:
+    id_, address = as_public_id(term), as_address(term)
+    if id_:
+        yield from (Q((column, id_)) for column in columns.ids)
+    if address and columns.seen:
+        own, of_event = columns.seen
+        yield Q((f"{own}__in", _seen_from(address, of_event)))
+    if columns.user:
+        yield Q((f"{columns.user}__in", user_keys(term, named=not (id_ or address))))
+    yield from (Q((column, text)) for column in columns.texts for text in _spellings(term, id_))
+    if id_ or address:
+        return
+    if columns.client and (pk := Client.objects.filter(client_id=term).values_list("pk", flat=True).first()):
+        yield Q((columns.client, pk))
+    if columns.client_id:
+        # no index: a query of its own, so that it stays within the newest
+        own_rows = newest(rows.model._base_manager.using(rows.db)).filter(Q((columns.client_id, term)))
+        yield Q(pk__in=list(own_rows.order_by("-pk").values_list("pk", flat=True)[:MOST_COUNTED]))
+
+
+def as_address(text: str) -> str | None:
+    """Return an IP address as the database holds it, None where the text is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def user_keys(term: str, *, named: bool = True) -> list[str]:
+    """Return the keys of the users that a text may stand for, itself among them.
+
+    Args:
+        named: Whether it may be a name or an e-mail address. At most four queries then, none otherwise.
+    """
+    pk = users.pk_of(term)
+    keys = {term, users.key_of_pk(pk)} if isinstance(pk, UUID) else {term}
+    if named:
+        keys.update(users.key_of_pk(found) for found in _users_named(term))
+    return sorted(keys)
+
+
+def _users_named(term: str) -> list[Any]:
+    model = get_user_model()
+    rows = model._base_manager.using(users.database()).order_by()
+    names = [(name, field) for name in _naming(term) if (field := _text_field(model, name))]
+    # no index may serve an e-mail address: it is asked for only where nobody's name is the text
+    attempts = [(name, "exact") for name, _field in names]
+    attempts += [(name, "startswith") for name, field in names if _is_indexed(field)]
+    for name, lookup in attempts:
+        found = list(rows.filter(**{f"{name}__{lookup}": term}).values_list("pk", flat=True)[:MOST_USERS])
+        if found:
+            return found
+    return []
+
+
+def _naming(term: str) -> list[str]:
+    model = get_user_model()
+    names = [model.USERNAME_FIELD]
+    if "@" in term and model.get_email_field_name() not in names:
+        names.append(model.get_email_field_name())
+    return names
+
+
+def _text_field(model: type[models.Model], name: str) -> "models.Field[Any, Any] | None":
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return field if isinstance(field, models.Field) and _holds_text(field) else None
+
+
+def _holds_text(field: "models.Field[Any, Any]") -> bool:
+    return isinstance(field, models.CharField | models.TextField)
+
+
+def _is_indexed(field: "models.Field[Any, Any]") -> bool:
+    return field.unique or bool(getattr(field, "db_index", False))
+
+
+def _spellings(term: str, id_: UUID | None) -> set[str]:
+    return {term, str(id_)} if id_ else {term}
+
+
+def _seen_from(address: str, of_event: str) -> list[Any]:
+    details = newest(EventDetail.objects.filter(address=address)).order_by("-pk")
+    events = list(details.values_list("pk", flat=True)[:MOST_COUNTED])
+    if of_event == "pk":
+        return events
+    named = TokenEvent.objects.filter(pk__in=events).exclude(**{of_event: None}).order_by()
+    return list(named.values_list(of_event, flat=True).distinct())
