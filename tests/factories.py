@@ -10,6 +10,11 @@ from tokenauth.flows.clients import make_secret
 from tokenauth.models import Client
 
 PASSWORD = "correct horse battery staple"
+#: PASSWORD_HASHERS under which the tests' own hashes are in need of an upgrade.
+BETTER_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+]
 
 
 class UserFactory(DjangoModelFactory):

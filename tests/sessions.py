@@ -98,6 +98,10 @@ class Session:
         """Whether a process with a fresh mirror accepts an access token, the newest by default."""
         return why_refused(access_token or self.pair.access_token) is None
 
+    def is_dead(self) -> bool:
+        """Whether neither token of the newest pair is worth anything."""
+        return not self.accepts() and isinstance(self.show(self.pair.refresh_token), Refused)
+
 
 def answer_of(outcome: Outcome) -> TokenPair:
     """The pair of a refresh that was answered."""

@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import override_settings
 
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import BETTER_HASHERS, PASSWORD, UserFactory
 from tests.sessions import log_in
 from tokenauth.errors import Cause, Refused
 from tokenauth.models import AccountState, RevocationOrder, users
@@ -16,18 +16,9 @@ from tokenauth.risk import limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BETTER = [
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.MD5PasswordHasher",
-]
-
 
 def stored(session):
     return get_user_model().objects.get(pk=session.user.pk)
-
-
-def is_dead(session) -> bool:
-    return not session.accepts() and isinstance(session.show(session.pair.refresh_token), Refused)
 
 
 def new_password(user):
@@ -60,7 +51,7 @@ def test_a_change_ends_the_tokens(change):
 
     change(stored(session))
 
-    assert is_dead(session)
+    assert session.is_dead()
     assert bystander.accepts()
 
 
@@ -82,7 +73,7 @@ def test_a_deleted_users_tokens_end_and_his_key_stays_dead():
     stored(session).delete()
     again = UserFactory(pk=key, username="again")
 
-    assert is_dead(session)
+    assert session.is_dead()
     assert AccountState.objects.get(user_key=users.key_of(again)).epoch > 0
     assert log_in(again).accepts()
 
@@ -94,7 +85,7 @@ def test_a_user_who_is_active_again_finds_his_old_tokens_dead():
     user.is_active = True
     user.save()
 
-    assert is_dead(session)
+    assert session.is_dead()
     assert log_in(user).accepts()
 
 
@@ -132,10 +123,7 @@ def test_unusable_to_unusable_is_no_change():
 
 def test_a_better_hash_of_the_same_password_is_no_change(settings):
     session = log_in()
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-        "django.contrib.auth.hashers.MD5PasswordHasher",
-    ]
+    settings.PASSWORD_HASHERS = BETTER_HASHERS
     user = stored(session)
 
     assert user.check_password("correct horse battery staple")
@@ -148,7 +136,7 @@ def test_a_better_hash_of_the_same_password_is_no_change(settings):
 def test_twins_that_upgrade_the_same_hash_are_no_change():
     session = log_in()
     twins = [stored(session) for _ in range(3)]
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         for twin in twins:
             assert twin.check_password(PASSWORD)
 
@@ -159,12 +147,12 @@ def test_twins_that_upgrade_the_same_hash_are_no_change():
 def test_a_stale_upgrade_over_a_new_password_is_a_change():
     session = log_in()
     stale, owner = stored(session), stored(session)
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         new_password(owner)
         session = log_in(owner)
         stale.check_password(PASSWORD)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_a_stale_upgrade_over_a_new_password_in_an_old_hash_is_a_change():
@@ -172,31 +160,31 @@ def test_a_stale_upgrade_over_a_new_password_in_an_old_hash_is_a_change():
     stale, owner = stored(session), stored(session)
     new_password(owner)
     session = log_in(owner)
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         stale.check_password(PASSWORD)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_an_assigned_hash_after_an_upgrade_is_a_change():
     session = log_in()
     user = stored(session)
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         user.check_password(PASSWORD)
         new_hash(user)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_twins_whose_marker_is_lost_count_as_a_change():
     session = log_in()
     twins = [stored(session), stored(session)]
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         twins[0].check_password(PASSWORD)
         caches["default"].clear()
         twins[1].check_password(PASSWORD)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_a_new_password_forgets_the_failures_at_the_old_one(settings):

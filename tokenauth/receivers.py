@@ -45,7 +45,7 @@ def account_changes(sender: type[models.Model], instance: models.Model, **kwargs
     assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
     changes = _changes(instance, kwargs.get("update_fields"), using=kwargs["using"])
     setattr(instance, _CHANGED, changes)
-    if _unseen(changes) and not connections[kwargs["using"]].in_atomic_block:
+    if not connections[kwargs["using"]].in_atomic_block and _unseen(changes):
         _end_tokens_of(instance)
 
 
@@ -101,9 +101,10 @@ def migrated(using: str, **kwargs: Any) -> None:
     """Install the trigger where it may be used, take a refused one away."""
     if using != database() or not account_triggers.has_tables():
         return
-    if account_triggers.why_not() is None:
+    reason = account_triggers.why_not()
+    if reason is None:
         account_triggers.install()
-    elif account_triggers.why_not() is WhyNot.SETTING and account_triggers.is_known_here():
+    elif reason is WhyNot.SETTING and account_triggers.is_known_here():
         account_triggers.remove()
 
 

@@ -5,23 +5,12 @@ from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.test import override_settings
 
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import BETTER_HASHERS, PASSWORD, UserFactory
 from tests.http import Http
 from tests.sessions import log_in
 from tokenauth.errors import Refused
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-BETTER = [
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.MD5PasswordHasher",
-]
-
-
-@pytest.fixture(params=["signals", "triggers"], autouse=True)
-def both_modes(request):
-    if request.param == "triggers":
-        request.getfixturevalue("triggers")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("both_modes")]
 
 
 def through_our_login(user, client):
@@ -43,7 +32,7 @@ def test_an_upgrade_at_a_third_login_ends_no_session_and_a_new_password_both(thi
     phone = log_in(user)
     laptop = log_in(user, phone.client)
 
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         third_login(user, phone.client)
 
     stored = get_user_model().objects.get(pk=user.pk)

@@ -9,13 +9,7 @@ from tests.factories import UserFactory
 from tests.sessions import log_in
 from tokenauth.tokens.encoding import to_base64url
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(params=["signals", "triggers"], autouse=True)
-def both_modes(request):
-    if request.param == "triggers":
-        request.getfixturevalue("triggers")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("both_modes")]
 
 
 def test_a_new_secret_key_ends_no_session_nor_does_the_end_of_the_old_one(settings):

@@ -7,7 +7,10 @@ from django.db import connection, models
 from tests.sessions import log_in
 from tokenauth.errors import Refused
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("employees", "both_modes"),
+]
 
 
 class Staff(User):
@@ -23,12 +26,10 @@ class Employee(User):
         app_label = "field_cases"
 
 
-@pytest.fixture(params=["signals", "triggers"], autouse=True)
-def both_modes(request, transactional_db):
+@pytest.fixture
+def employees(transactional_db):
     with connection.schema_editor() as editor:
         editor.create_model(Employee)
-    if request.param == "triggers":
-        request.getfixturevalue("triggers")
     yield
     with connection.schema_editor() as editor:
         editor.delete_model(Employee)

@@ -9,7 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from tests.http import Http
 from tokenauth.models import TokenFamily
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("both_modes")]
 
 OURS = "tests.field.test_f10_the_backend_decides.DirectoryBackend"
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
@@ -24,10 +24,8 @@ class DirectoryBackend(ModelBackend):
         return None if user_id in DISABLED_IN_THE_DIRECTORY else super().get_user(user_id)
 
 
-@pytest.fixture(params=["signals", "triggers"], autouse=True)
-def both_modes(request):
-    if request.param == "triggers":
-        request.getfixturevalue("triggers")
+@pytest.fixture(autouse=True)
+def directory():
     yield
     DISABLED_IN_THE_DIRECTORY.clear()
 

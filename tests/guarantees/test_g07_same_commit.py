@@ -8,9 +8,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.test import override_settings
 
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import BETTER_HASHERS, PASSWORD, UserFactory
 from tests.sessions import log_in
-from tokenauth.errors import Cause, Refused
+from tokenauth.errors import Cause
 from tokenauth.flows import reencoding_passwords
 from tokenauth.models import AccountState, PasswordUpgrade, RevocationOrder, TokenEvent, users
 from tokenauth.models.event import EventKind
@@ -19,11 +19,6 @@ from tokenauth.revocation import account_triggers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("triggers")]
 
-BETTER = [
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.MD5PasswordHasher",
-]
-
 
 def stored(session):
     return get_user_model().objects.get(pk=session.user.pk)
@@ -31,10 +26,6 @@ def stored(session):
 
 def rows(session):
     return get_user_model().objects.filter(pk=session.user.pk)
-
-
-def is_dead(session) -> bool:
-    return not session.accepts() and isinstance(session.show(session.pair.refresh_token), Refused)
 
 
 def orders_of(session):
@@ -98,7 +89,7 @@ def test_a_change_by_any_path_moves_the_epoch_once_and_ends_the_tokens(change):
 
     assert AccountState.objects.epoch_of(key) == 1
     assert [order.floor for order in orders_of(session)] == [1]
-    assert is_dead(session)
+    assert session.is_dead()
     assert bystander.accepts()
 
 
@@ -122,7 +113,7 @@ def test_a_change_whose_post_save_crashes_has_ended_the_tokens_all_the_same(monk
     with pytest.raises(ZeroDivisionError):
         saved(session)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def other_field(session):
@@ -161,13 +152,13 @@ def test_unusable_together_with_inactive_is_one():
 
     rows(session).update(password="!another", is_active=False)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_a_better_hash_of_the_same_password_is_no_change():
     session = log_in()
 
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         assert stored(session).check_password(PASSWORD)
 
     assert stored(session).password.startswith("pbkdf2_sha256$")
@@ -179,7 +170,7 @@ def test_twins_that_upgrade_the_same_hash_are_no_change():
     session = log_in()
     twins = [stored(session) for _ in range(3)]
 
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         for twin in twins:
             assert twin.check_password(PASSWORD)
 
@@ -193,16 +184,16 @@ def test_a_stale_upgrade_over_a_new_password_is_a_change():
     saved(session)
     again = log_in(stored(session))
 
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         stale.check_password(PASSWORD)
 
-    assert is_dead(again)
+    assert again.is_dead()
 
 
 def test_a_used_mark_excuses_no_second_change():
     session = log_in()
     old = stored(session).password
-    with override_settings(PASSWORD_HASHERS=BETTER):
+    with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
         stored(session).check_password(PASSWORD)
     better = stored(session).password
     rows(session).update(password=old)
@@ -210,7 +201,7 @@ def test_a_used_mark_excuses_no_second_change():
 
     rows(session).update(password=better)
 
-    assert is_dead(again)
+    assert again.is_dead()
 
 
 def reencoded(session):
@@ -234,7 +225,7 @@ def test_what_follows_a_reencoding_is_a_change_again():
 
     updated(session)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_who_becomes_inactive_while_hashes_are_reencoded_loses_his_tokens():
@@ -243,7 +234,7 @@ def test_who_becomes_inactive_while_hashes_are_reencoded_loses_his_tokens():
     with reencoding_passwords():
         rows(session).update(password="md5$salt$another", is_active=False)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 @pytest.mark.postgres
@@ -259,7 +250,7 @@ def test_a_password_that_is_changed_while_another_process_reencodes_is_a_change(
     with reencoding_passwords(), ThreadPoolExecutor(1) as pool:
         pool.submit(change).result()
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_signals_allow_a_reencoding_too():
@@ -279,7 +270,7 @@ def test_a_mark_of_another_account_excuses_nothing():
 
     rows(session).update(password=new)
 
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_a_saved_change_lies_in_the_trail_and_a_deletion_with_its_cause():

@@ -44,9 +44,8 @@ pytestmark = pytest.mark.django_db
 
 def is_dead(session: Session) -> bool:
     """Neither token of the session counts, and its user does not see it."""
-    refused = session.show(session.pair.refresh_token)
     listed = standing(users.key_of(session.user)).filter(pk=session.family_id).exists()
-    return isinstance(refused, Refused) and not session.accepts() and not listed
+    return session.is_dead() and not listed
 
 
 def is_alive(session: Session) -> bool:

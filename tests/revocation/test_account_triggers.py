@@ -6,7 +6,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from tests.sessions import log_in
-from tokenauth.errors import Refused
 from tokenauth.models import RevocationOrder, users
 from tokenauth.models.order import OrderKind
 from tokenauth.revocation import account_triggers
@@ -26,10 +25,6 @@ def save_new_password(session):
     user.save()
 
 
-def is_dead(session) -> bool:
-    return not session.accepts() and isinstance(session.show(session.pair.refresh_token), Refused)
-
-
 def execute(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
@@ -45,7 +40,7 @@ def test_it_is_installed_once_and_replaced_where_it_says_something_else(settings
     assert account_triggers.install()
     session = log_in()
     rows(session).update(email="other@example.org")
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_without_it_the_signals_do_its_work_and_never_both():
@@ -58,7 +53,7 @@ def test_without_it_the_signals_do_its_work_and_never_both():
 
     orders = RevocationOrder.objects.filter(kind=OrderKind.USER, key=users.key_of(session.user))
     assert [order.floor for order in orders] == [1]
-    assert is_dead(session)
+    assert session.is_dead()
 
 
 def test_migrate_installs_it_and_takes_a_refused_one_away(settings):
@@ -99,4 +94,4 @@ def test_a_migration_may_still_alter_the_users_columns():
 
     session = log_in()
     rows(session).update(password="md5$salt$another")
-    assert is_dead(session)
+    assert session.is_dead()

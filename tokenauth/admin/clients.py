@@ -13,6 +13,7 @@ from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, actor_of, con
 from tokenauth.admin.searching import Columns, SearchedList
 from tokenauth.flows import clients
 from tokenauth.models import Client, ClientSecret, TokenFamily
+from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.policy import builtin
 from tokenauth.revocation.subjects import OfClient
 
@@ -121,5 +122,5 @@ class ClientSecretAdmin(RevokingMixin, ReadOnlyAdmin):
         )
 
 
-def _sessions(rows: Sequence[Client]) -> QuerySet[TokenFamily]:
+def _sessions(rows: Sequence[Client]) -> TokenFamilyQuerySet:
     return TokenFamily.objects.filter(client_id__in=[client.pk for client in rows])

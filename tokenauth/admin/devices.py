@@ -11,6 +11,7 @@ from tokenauth.admin.lists import Begun
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
 from tokenauth.models import Device, TokenFamily
+from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import OfDevice
 
 
@@ -49,5 +50,5 @@ class DeviceAdmin(RevokingMixin, ReadOnlyAdmin):
         )
 
 
-def _sessions(devices: Sequence[Device]) -> QuerySet[TokenFamily]:
+def _sessions(devices: Sequence[Device]) -> TokenFamilyQuerySet:
     return TokenFamily.objects.filter(device_id__in=[device.pk for device in devices])

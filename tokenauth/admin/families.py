@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from tokenauth.admin.lists import Begun
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking, short
 from tokenauth.admin.searching import Columns
-from tokenauth.models import TokenFamily
+from tokenauth.models import AccountState, TokenFamily
+from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
 
@@ -67,6 +68,6 @@ class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
         )
 
 
-def sessions_of_users(rows: Sequence[TokenFamily]) -> QuerySet[TokenFamily]:
-    """Return every session of the users whose sessions these are."""
+def sessions_of_users(rows: Sequence[TokenFamily | AccountState]) -> TokenFamilyQuerySet:
+    """Return every session of the users whom these rows belong to."""
     return TokenFamily.objects.filter(user_key__in=[row.user_key for row in rows])

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from tokenauth.admin.families import sessions_of_users
 from tokenauth.admin.lists import OfKind, Written
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
@@ -55,7 +56,7 @@ class AccountStateAdmin(RevokingMixin, ReadOnlyAdmin):
             selected,
             action="revoke_users",
             deed=revoking(lambda account: OfUser(account.user_key)),
-            sessions_of=lambda rows: TokenFamily.objects.filter(user_key__in=[row.user_key for row in rows]),
+            sessions_of=sessions_of_users,
         )
 
 

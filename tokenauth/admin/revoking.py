@@ -17,7 +17,8 @@ from django.utils.translation import ngettext
 from tokenauth.admin.lists import OrMore, bounded_count
 from tokenauth.admin.searching import SearchedList
 from tokenauth.flows.revoke import REASON, revoke
-from tokenauth.models import TokenFamily, isolation, users
+from tokenauth.models import isolation, users
+from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import Subject
 from tokenauth.tokens.keyring import database
 
@@ -86,7 +87,7 @@ def confirmed(
     *,
     action: str,
     deed: Deed,
-    sessions_of: Callable[[Sequence[Any]], QuerySet[TokenFamily]] | None = None,
+    sessions_of: Callable[[Sequence[Any]], TokenFamilyQuerySet] | None = None,
     one_each: Callable[[Any], object] = lambda row: row,
 ) -> HttpResponse | None:
     """Do something to each selected row, once a page that shows them was answered with a reason.
@@ -150,12 +151,9 @@ def _title(model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, action: s
     return str(found[2]) if found else action
 
 
-def _live(sessions: QuerySet[TokenFamily]) -> str:
+def _live(sessions: TokenFamilyQuerySet) -> str:
     # a client may have millions that ended: no more rows are read than are counted
     stored = bounded_count(sessions)
     if isinstance(stored, OrMore):
         return str(stored)
-    alive = sessions.filter(
-        revoked_at=None, refresh_expires_at__gt=timezone.now(), absolute_expires_at__gt=timezone.now()
-    )
-    return str(bounded_count(alive))
+    return str(bounded_count(sessions.live(at=timezone.now())))

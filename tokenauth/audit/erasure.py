@@ -2,6 +2,7 @@
 
 from tokenauth.models.device import Device
 from tokenauth.models.event import EventDetail, TokenEvent
+from tokenauth.models.pages import in_pages
 from tokenauth.tokens.keyring import database
 
 #: Rows that one statement deletes.
@@ -19,9 +20,8 @@ def erase(user_key: str) -> int:
     """
     alias = database()
     Device.objects.using(alias).filter(user_key=user_key).update(name="", platform="")
-    erased = last = 0
-    events = TokenEvent.objects.using(alias).of_user(user_key).filter(detail_hash__isnull=False)
-    while page := list(events.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
-        erased += EventDetail.objects.using(alias).filter(pk__in=page).delete()[0]
-        last = page[-1]
-    return erased
+    events = TokenEvent.objects.using(alias).of_user(user_key).filter(detail_hash__isnull=False).only("pk")
+    return sum(
+        EventDetail.objects.using(alias).filter(pk__in=[event.pk for event in page]).delete()[0]
+        for page in in_pages(events, BATCH)
+    )

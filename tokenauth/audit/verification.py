@@ -10,6 +10,7 @@ from uuid import UUID
 from tokenauth.audit import mac, trail
 from tokenauth.models.event import EventDetail, EventKind, TokenEvent
 from tokenauth.models.family import TokenFamily
+from tokenauth.models.pages import in_pages
 from tokenauth.tokens.keyring import database
 
 #: Rows that one query reads.
@@ -62,15 +63,13 @@ def faults() -> Iterator[Finding]:
 
 
 def _changed() -> Iterator[Finding]:
-    last = 0
-    events = TokenEvent.objects.using(database()).select_related("detail").order_by("pk")
-    while page := list(events.filter(pk__gt=last)[:PAGE]):
+    events = TokenEvent.objects.using(database()).select_related("detail")
+    for page in in_pages(events, PAGE):
         for event in page:
             if not mac.holds(event):
                 yield Finding(Fault.CHANGED, event=event.pk)
             elif _detail_is_another(event):
                 yield Finding(Fault.DETAIL_CHANGED, event=event.pk)
-        last = page[-1].pk
 
 
 def _detail_is_another(event: TokenEvent) -> bool:
@@ -85,11 +84,9 @@ def _detail_is_another(event: TokenEvent) -> bool:
 
 
 def _lineage() -> Iterator[Finding]:
-    families = TokenFamily.objects.using(database()).order_by("pk").only("pk", "generation", "branches")
-    page = list(families[:PAGE])
-    while page:
+    families = TokenFamily.objects.using(database()).only("pk", "generation", "branches")
+    for page in in_pages(families, PAGE):
         yield from _answers_of(page)
-        page = list(families.filter(pk__gt=page[-1].pk)[:PAGE])
 
 
 def _answers_of(families: Sequence[TokenFamily]) -> Iterator[Finding]:
@@ -112,12 +109,12 @@ def _answers_of(families: Sequence[TokenFamily]) -> Iterator[Finding]:
 
 
 def _gaps(family: TokenFamily, seen: dict[tuple[int, int], int], lost: set[int]) -> Iterator[Finding]:
-    for generation in range(family.generation + 1):
-        if generation in lost:
-            continue
-        newest = family.branches if generation == family.generation else 1
-        known = [branch for (of, branch) in seen if of == generation]
-        for branch in range(max(newest, max(known, default=0) + 1)):
+    branches = dict.fromkeys(range(family.generation), 1) | {family.generation: family.branches}
+    for generation, branch in seen:
+        if generation in branches:
+            branches[generation] = max(branches[generation], branch + 1)
+    for generation in sorted(branches.keys() - lost):
+        for branch in range(branches[generation]):
             times = seen.get((generation, branch), 0)
             if times != 1:
                 fault = Fault.DOUBLED if times else Fault.MISSING

@@ -254,13 +254,6 @@ def _made(
     )
     family.save(using=alias, force_insert=True)
     _write_issued(family, asked, user.get_username(), moment)
-    signals.after_commit(
-        signals.session_started,
-        family_id=family.pk,
-        user_key=user_key,
-        client_id=asked.client.client_id,
-        device_id=device.pk,
-    )
     answer = Answer(
         generation=0,
         branch=0,
@@ -352,3 +345,10 @@ def _write_issued(family: TokenFamily, asked: LoginAsked, username: str, moment:
         detail=personal,
     )
     trail.save(issued, using=database(), detail=personal)
+    signals.after_commit(
+        signals.session_started,
+        family_id=family.pk,
+        user_key=family.user_key,
+        client_id=asked.client.client_id,
+        device_id=family.device_id,
+    )

@@ -16,7 +16,6 @@ from tokenauth.tokens.keyring import KEYRING
 #: Seconds.
 _KEPT = 3600
 
-
 _ALLOWED: ContextVar[bool] = ContextVar("tokenauth_reencoding", default=False)
 
 

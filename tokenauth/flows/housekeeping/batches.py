@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from tokenauth.models import isolation
 
 M = TypeVar("M", bound=Model)
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 #: Rows that one transaction takes.
 SIZE = 5_000
@@ -16,7 +17,7 @@ SIZE = 5_000
 MOST = 100
 
 
-def each(rows: "QuerySet[M]", deed: Callable[["QuerySet[M]"], int], *, using: str) -> int:
+def each(rows: Rows, deed: Callable[[Rows], int], *, using: str) -> int:
     """Do something to rows, a batch in each transaction; rows that another has locked are left out.
 
     The deed meets only what still fits the query once it is locked: two who run at once do no harm.

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import make_naive
 
 from tokenauth.errors import Cause
 from tokenauth.flows.housekeeping import batches
 from tokenauth.models import AccountState, Client, Device, Site, TokenFamily
+from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.tokens.keyring import database
 
 ACTOR = "tokenauth.stamp"
@@ -34,9 +35,9 @@ def stamp(at: datetime) -> int:
     return sum(_ended(families, cause, at, alias) for cause, families in by_cause)
 
 
-def _ended(families: "QuerySet[TokenFamily]", cause: Cause, at: datetime, alias: str) -> int:
-    def end(batch: "QuerySet[TokenFamily]") -> int:
-        return batch.update(revoked_at=at, cause=cause.value, actor=ACTOR, live_device=None)
+def _ended(families: TokenFamilyQuerySet, cause: Cause, at: datetime, alias: str) -> int:
+    def end(batch: TokenFamilyQuerySet) -> int:
+        return batch.end(at=at, cause=cause, actor=ACTOR)
 
     return batches.each(families, end, using=alias)
 

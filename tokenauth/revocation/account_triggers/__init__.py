@@ -5,8 +5,9 @@ It sees what no signal sees: update(), bulk_update(), raw SQL, another program. 
 (a setting, users in another database, a vendor without one here), the signals do it instead, never both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Protocol
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,24 +22,16 @@ from tokenauth.tokens.keyring import database
 #: Milliseconds that an installation waits for the user's table.
 LOCK_TIMEOUT = 5000
 
-Statements = Callable[[Target], list[str]]
-Installed = Callable[[BaseDatabaseWrapper, Target], bool]
 
-_CREATE: Mapping[str, Statements] = {
-    "postgresql": postgresql.create,
-    "sqlite": sqlite.create,
-    "mysql": mysql.create,
-}
-_DROP: Mapping[str, Statements] = {
-    "postgresql": postgresql.drop,
-    "sqlite": sqlite.drop,
-    "mysql": mysql.drop,
-}
-_IS_CURRENT: Mapping[str, Installed] = {
-    "postgresql": postgresql.is_current,
-    "sqlite": sqlite.is_current,
-    "mysql": mysql.is_current,
-}
+class Dialect(Protocol):
+    """What one kind of database needs; each is a module here."""
+
+    def create(self, aim: Target, /) -> list[str]: ...
+    def drop(self, aim: Target, /) -> list[str]: ...
+    def is_current(self, connection: BaseDatabaseWrapper, aim: Target, /) -> bool: ...
+
+
+_DIALECTS: Mapping[str, Dialect] = {"postgresql": postgresql, "sqlite": sqlite, "mysql": mysql}
 
 
 class Mode(StrEnum):
@@ -62,7 +55,7 @@ def why_not() -> WhyNot | None:
         return WhyNot.SETTING
     if users.database() != database():
         return WhyNot.ELSEWHERE
-    if connections[database()].vendor not in _CREATE:
+    if connections[database()].vendor not in _DIALECTS:
         return WhyNot.VENDOR
     return None
 
@@ -75,7 +68,7 @@ def mode() -> Mode:
     """
     if why_not() is not None:
         return Mode.SIGNALS
-    if not _SEEN:
+    if database() not in _SEEN:
         if not is_current():
             return Mode.SIGNALS
         _SEEN.add(database())
@@ -94,12 +87,12 @@ def forget() -> None:
 def is_current() -> bool:
     """Whether the trigger is there, enabled, and says what this release says. One query or two."""
     connection = connections[database()]
-    return _IS_CURRENT[connection.vendor](connection, target(connection))
+    return _DIALECTS[connection.vendor].is_current(connection, target(connection))
 
 
 def is_known_here() -> bool:
     """Whether this database could carry the trigger."""
-    return connections[database()].vendor in _CREATE
+    return connections[database()].vendor in _DIALECTS
 
 
 def has_tables() -> bool:
@@ -124,8 +117,8 @@ def install() -> bool:
     forget()
     if is_current():
         return False
-    aim = target(connection)
-    _run(connection, _DROP[connection.vendor](aim) + _CREATE[connection.vendor](aim))
+    aim, dialect = target(connection), _DIALECTS[connection.vendor]
+    _run(connection, dialect.drop(aim) + dialect.create(aim))
     return True
 
 
@@ -133,7 +126,7 @@ def remove() -> None:
     """Remove the trigger: from the next start of each process on, the signals do its work."""
     connection = connections[database()]
     forget()
-    _run(connection, _DROP[connection.vendor](target(connection)))
+    _run(connection, _DIALECTS[connection.vendor].drop(target(connection)))
 
 
 def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
