@@ -18,4 +18,4 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave out every site but the one whose settings are in force."""
     if collection_path.parent != SITES or not collection_path.is_dir():
         return None
-    return settings.SETTINGS_MODULE != f"tests.sites.{collection_path.name}.settings" or None
+    return f"tests.sites.{collection_path.name}.settings" != settings.SETTINGS_MODULE or None
