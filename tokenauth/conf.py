@@ -104,6 +104,10 @@ class Settings(BaseModel):
     PREPARED: Literal["auto", "on", "off"] = "auto"
     #: End the user's families when he logs out of the Django session.
     END_ON_LOGOUT: bool = False
+    #: End a user's families when his groups, permissions, is_staff or is_superuser change.
+    END_ON_PERMISSION_CHANGE: bool = False
+    #: Let the mirror's process do housekeeping that is late, where neither Celery nor cron does it.
+    EMBEDDED_TASKS: bool = True
 
     def model_post_init(self, context: Any, /) -> None:
         if not self.ISSUER and django_settings.DEBUG:

@@ -1,5 +1,6 @@
 """Django's signals, translated into flows: an account that changes ends its tokens (PROTOCOL 2)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -14,10 +15,11 @@ from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.errors import Cause
+from tokenauth.flows.account_changes import note_better_hash, stamp_saved
 from tokenauth.flows.revoke import record_account_change, revoke
 from tokenauth.models import Catalogue, Client, ClientSecret, Device, PasswordUpgrade, users
 from tokenauth.models.catalogue import Held
-from tokenauth.revocation import account_triggers
+from tokenauth.revocation import account_triggers, fingerprints
 from tokenauth.revocation.account_triggers import Mode, WhyNot
 from tokenauth.revocation.subjects import OfUser
 from tokenauth.risk import limits, upgrades
@@ -43,9 +45,9 @@ def account_changes(sender: type[models.Model], instance: models.Model, **kwargs
     if not isinstance(instance, get_user_model()) or kwargs.get("raw") or instance.pk is None:
         return
     assert isinstance(instance, AbstractBaseUser)  # noqa: S101 - for the type checker
-    changes = _changes(instance, kwargs.get("update_fields"), using=kwargs["using"])
-    setattr(instance, _CHANGED, changes)
-    if not connections[kwargs["using"]].in_atomic_block and _unseen(changes):
+    change = _change(instance, kwargs.get("update_fields"), using=kwargs["using"])
+    setattr(instance, _CHANGED, change)
+    if not connections[kwargs["using"]].in_atomic_block and _unseen(change.fields):
         _end_tokens_of(instance)
 
 
@@ -54,12 +56,14 @@ def account_changed(sender: type[models.Model], instance: models.Model, **kwargs
     """Move the epoch in the transaction of the change; a new password also forgets failed logins."""
     if not isinstance(instance, get_user_model()):
         return
-    changed = instance.__dict__.pop(_CHANGED, frozenset())
-    if _unseen(changed):
+    change = instance.__dict__.pop(_CHANGED, NO_CHANGE)
+    if _unseen(change.fields):
         _end_tokens_of(instance)
-    elif changed:
+    elif change.fields:
         record_account_change(users.key_of(instance), cause=Cause.ACCOUNT_CHANGED)
-    if "password" in changed:
+    if change.looks is not None:
+        stamp_saved(users.key_of(instance), change.looks, before=change.before, using=kwargs["using"])
+    if "password" in change.fields:
         # no `partial`: what fails in a robust hook is logged by its name, and a partial has none
         transaction.on_commit(lambda: _unlock(instance), using=kwargs["using"], robust=True)
     if _saves_password(kwargs.get("update_fields")):
@@ -127,25 +131,45 @@ def _unlock(user: models.Model) -> None:
     limits.unlock(*names, known_devices=devices.values_list("pk", flat=True))
 
 
-def _changes(user: AbstractBaseUser, update_fields: frozenset[str] | None, *, using: str) -> frozenset[str]:
-    """Return the fields whose save ends tokens."""
-    deciding = _deciding_fields()
-    if update_fields is not None:
-        deciding &= update_fields
-    if not deciding:
-        return frozenset()
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a save does to an account."""
+
+    #: Those whose change ends tokens.
+    fields: frozenset[str] = frozenset()
+    #: How it looks afterwards, where that is another and somebody compares.
+    looks: bytes | None = None
+    #: The looks that those may replace; None: any.
+    before: bytes | None = None
+
+
+NO_CHANGE = Change()
+
+
+def _change(user: AbstractBaseUser, update_fields: frozenset[str] | None, *, using: str) -> Change:
+    deciding = users.credential_fields()
+    saved = [name for name in deciding if update_fields is None or name in update_fields]
+    if not saved:
+        return NO_CHANGE
     stored = get_user_model()._base_manager.using(using).filter(pk=user.pk).values(*deciding).first()
     if stored is None:
-        return frozenset()
-    changed = frozenset(name for name in deciding if stored[name] != getattr(user, name))
+        return NO_CHANGE
+    now = {name: getattr(user, name) if name in saved else stored[name] for name in deciding}
+    changed = frozenset(name for name in saved if stored[name] != now[name])
     if changed == {"password"} and _is_no_new_password(user, stored["password"], update_fields):
-        return frozenset()
-    return changed
+        return _better_hash(users.key_of(user), stored, now)
+    return Change(changed, _looks(users.key_of(user), now) if changed else None)
 
 
-def _deciding_fields() -> frozenset[str]:
-    active = {"is_active"} if users.is_active_column() else set()
-    return frozenset({"password", *active, *conf.current().TRIGGER_COLUMNS})
+def _better_hash(user_key: str, stored: dict[str, Any], now: dict[str, Any]) -> Change:
+    before, after = _looks(user_key, stored), _looks(user_key, now)
+    if before is not None and after is not None:
+        note_better_hash(user_key, before=before, looks=after)
+    return Change(looks=after, before=before)
+
+
+def _looks(user_key: str, values: dict[str, Any]) -> bytes | None:
+    return None if account_triggers.mode() is Mode.TRIGGERS else fingerprints.of_values(user_key, values)
 
 
 def _saves_password(update_fields: frozenset[str] | None) -> bool:

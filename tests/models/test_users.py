@@ -110,8 +110,8 @@ class TestChildTables:
     def test_what_decides_lies_in_two_tables(self, child):
         columns = users.deciding_columns()
 
-        assert [column.table for column in columns] == ["tests_employee", "tests_parent"]
-        assert [users.pk_column(column.table) for column in columns] == ["parent_ptr_id", "id"]
+        assert [column.table for column in columns] == ["tests_parent", "tests_employee"]
+        assert [users.pk_column(column.table) for column in columns] == ["id", "parent_ptr_id"]
 
     def test_a_table_of_somebody_elses_is_an_error(self, child):
         with pytest.raises(LookupError):

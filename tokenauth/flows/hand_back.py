@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import pair
+from tokenauth.flows import pair, standing
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import Revoked
 from tokenauth.flows.revoke import revoke
-from tokenauth.models import rotation
 from tokenauth.policy.clients import KnownClient
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfFamily, OfToken
 from tokenauth.tokens import refresh, verify
 from tokenauth.tokens.claims import AccessClaims
-from tokenauth.tokens.keyring import KEYRING, database
+from tokenauth.tokens.keyring import KEYRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def _refresh_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke
     claims = refresh.read(token, keys=keys.refresh, issuer=conf.current().ISSUER)
     if isinstance(claims, Refused):
         return NothingToRevoke()
-    facts = rotation.read(claims.family_id, using=database())
+    facts = standing.read(claims.family_id)
     key = keys.refresh_key(claims.kid)
     if facts is None or key is None or not claims.is_of(pair.identity_of(facts.family), key):
         return NothingToRevoke()

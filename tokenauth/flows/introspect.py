@@ -5,14 +5,14 @@ from typing import Any
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import standing
+from tokenauth.flows import account_changes, standing
+from tokenauth.flows.account_changes import Looks
 from tokenauth.flows.moment import Moment
-from tokenauth.models import rotation
 from tokenauth.policy.clients import KnownClient
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens import verify
 from tokenauth.tokens.claims import AccessClaims
-from tokenauth.tokens.keyring import KEYRING, database
+from tokenauth.tokens.keyring import KEYRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,16 @@ def introspect(token: str, *, caller: KnownClient) -> Active | Inactive | Refuse
         return Inactive()
     if (refused := MIRROR.refused(claims)) is not None:
         return refused if refused.cause is Cause.STALE_MIRROR else Inactive()
-    facts = rotation.read(claims.sid, using=database())
+    facts = standing.read(claims.sid)
     if facts is None:
         return Inactive()
     # an access token outlives the idle timeout of its family by its own short life
     dead = standing.why_dead(facts, MIRROR.floors(), moment) not in (None, Cause.DEVICE_OFFLINE)
-    if dead or standing.account_is_gone(facts):
+    user = None if dead else standing.account_of(facts)
+    if user is None:
+        return Inactive()
+    looks = account_changes.compared(user, fingerprint=facts.fingerprint, epoch=facts.account_epoch)
+    if looks is Looks.CHANGED:
         return Inactive()
     return Active(_visible(claims, caller))
 

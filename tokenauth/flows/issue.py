@@ -4,7 +4,7 @@ import logging
 import os
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,8 @@ from django.db.models import Subquery
 from tokenauth import conf, signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import pair
+from tokenauth.flows import account_changes, pair
+from tokenauth.flows.account_changes import Looks
 from tokenauth.flows.asked import LoginAsked
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import Issued
@@ -215,7 +216,12 @@ def _made(
     """Everything that one login writes; the caller's transaction makes it one commit."""
     alias, user_key, policy = database(), users.key_of(user), asked.client.policy
     # one login of an account at a time: else several pass the cap together
-    AccountState.objects.using(alias).locked(user_key).first()
+    account = AccountState.objects.using(alias).locked(user_key).get()
+    looks = account_changes.compared(user, fingerprint=account.fingerprint, epoch=account.epoch)
+    if looks is not Looks.SAME:
+        if account.epoch != stamps.user:
+            return Refused(Cause.CREDENTIALS)
+        stamps = replace(stamps, user=account_changes.settled(account))
     device = _device(asked, user_key, seen, moment)
     if isinstance(device, Refused):
         return device

@@ -14,7 +14,7 @@ from django.db import connections
 
 from tokenauth.audit import trail
 from tokenauth.errors import NotAsContextManager, SessionEnded
-from tokenauth.flows import pair, standing, verdict
+from tokenauth.flows import account_changes, pair, standing, verdict
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import TokenPair
 from tokenauth.flows.pair import Answer, Granted
@@ -85,6 +85,8 @@ class keep:
     ) -> None:
         try:
             if raised is None and self._facts is not None and not _is_gone(self._facts):
+                # without a trigger nobody has seen an update()
+                account_changes.settle(self._facts.family.user_key)
                 self._pair = _stamped_anew(self._facts, self._moment)
         except BaseException as failure:
             self._atomic.__exit__(type(failure), failure, failure.__traceback__)
@@ -105,7 +107,7 @@ class keep:
         _lock_user(self._user)
         AccountState.objects.using(alias).locked(user_key).first()
         rotation.lock(self._claims.sid, using=alias)
-        facts = rotation.read(self._claims.sid, using=alias)
+        facts = standing.read(self._claims.sid)
         if (
             facts is None
             or facts.family.user_key != user_key
@@ -126,8 +128,8 @@ def _lock_user(user: AbstractBaseUser) -> None:
 
 def _is_gone(facts: Facts) -> bool:
     """Whether the change itself took the account away: then there is nobody to keep."""
-    now = rotation.read(facts.family.pk, using=database())
-    return now is None or standing.account_is_gone(now)
+    now = standing.read(facts.family.pk)
+    return now is None or standing.account_of(now) is None
 
 
 def _stamped_anew(facts: Facts, moment: Moment) -> TokenPair:

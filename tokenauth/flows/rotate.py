@@ -10,7 +10,8 @@ from django.db import Error
 from tokenauth import conf, signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import pair, standing, verdict
+from tokenauth.flows import account_changes, pair, standing, verdict
+from tokenauth.flows.account_changes import Looks
 from tokenauth.flows.asked import Asked
 from tokenauth.flows.moment import Moment
 from tokenauth.flows.outcomes import Repeated, Rotated, Sibling
@@ -103,10 +104,12 @@ class Judgement:
 def _attempt(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outcome | None:
     """Read, judge, write. None: the family moved between the two statements."""
     try:
-        facts = rotation.read(claims.family_id, using=database())
+        facts = standing.read(claims.family_id)
         if facts is None:
             return Refused(Cause.UNKNOWN_FAMILY, claims.family_id)
         judged = _judged(facts, claims, asked, moment)
+        if judged is None:
+            return None
         return judged.outcome if _written(facts, judged.write, asked) else None
     except Error as failure:
         if isolation.is_transient(failure):
@@ -159,9 +162,9 @@ def _attempt_locked(claims: RefreshClaims, asked: Asked, moment: Moment) -> Outc
         raise
 
 
-def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -> Judgement:
+def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -> Judgement | None:
     """Everything that decides, in the order of PROTOCOL 1. The tokens are made before the write, so
-    that nothing can fail after it."""
+    that nothing can fail after it. None: what was read is being stamped anew."""
     family = facts.family
     key = KEYRING.current().refresh_key(claims.kid)
     if key is None or not claims.is_of(pair.identity_of(family), key):
@@ -169,8 +172,13 @@ def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -
     cause = standing.why_dead(facts, MIRROR.floors(), moment)
     if cause is not None and not (cause is Cause.DEVICE_OFFLINE and _is_newer(claims, family)):
         return _refused(cause, family)
-    if standing.account_is_gone(facts):
+    user = standing.account_of(facts)
+    if user is None:
         return _ended(EventKind.ENDED, Cause.ACCOUNT_GONE, facts, asked, moment)
+    looks = account_changes.compared(user, fingerprint=facts.fingerprint, epoch=facts.account_epoch)
+    if looks in (Looks.BETTER_HASH, Looks.CHANGED):
+        ended = account_changes.settle(family.user_key)
+        return _refused(Cause.ACCOUNT_CHANGED, family) if ended else None
     policy = builtin.named_or_default(family.policy)
     return _unbound(facts, asked, policy, moment) or _positioned(facts, claims, asked, policy, moment)
 

@@ -1,18 +1,22 @@
 """Whether a family is alive: its own row, the epochs above it, and its account (PROTOCOL 1, 2)."""
 
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.contrib.auth import load_backend
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AbstractBaseUser
 
 from tokenauth.errors import Cause
+from tokenauth.flows import account_changes
 from tokenauth.flows.moment import Moment
-from tokenauth.models import users
+from tokenauth.models import rotation, users
 from tokenauth.models.device import as_public_id
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
 from tokenauth.revocation.mirror import Floors, Kind
+from tokenauth.tokens.keyring import database
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -42,22 +46,30 @@ def why_dead(facts: Facts, floors: Floors, moment: Moment) -> Cause | None:
     return None
 
 
-def account_is_gone(facts: Facts) -> bool:
+def read(family_id: UUID) -> Facts | None:
+    """Return what decides about a family, as far as this site needs it. One query."""
+    return rotation.read(family_id, using=database(), user_fields=account_changes.wanted_fields())
+
+
+def account_of(facts: Facts) -> AbstractBaseUser | None:
     """Ask the backend that logged the user in whether he may go on.
 
     No query where that is Django's own `ModelBackend.get_user` and the user lies in this database;
     else the backend's own queries.
+
+    Returns:
+        The user; None: the account is gone.
     """
     family = facts.family
     if family.backend not in django_settings.AUTHENTICATION_BACKENDS:
-        return True
+        return None
     backend = load_backend(family.backend)
     in_this_database = users.database() == family._state.db
     if in_this_database and isinstance(backend, ModelBackend) and _asks_only_the_row(backend):
         user = cast("User | None", facts.user)
-        return user is None or not backend.user_can_authenticate(user)
+        return user if user is not None and backend.user_can_authenticate(user) else None
     pk = users.pk_of(family.user_key)
-    return pk is None or backend.get_user(pk) is None
+    return None if pk is None else cast("AbstractBaseUser | None", backend.get_user(pk))
 
 
 def _asks_only_the_row(backend: ModelBackend) -> bool:

@@ -23,6 +23,14 @@ class AccountStateQuerySet(models.QuerySet["AccountState"]):
         self.filter(user_key=user_key, epoch__lt=floor).update(epoch=floor)
         return self.epoch_of(user_key)
 
+    def stamp(self, user_key: str, fingerprint: bytes) -> None:
+        """Keep how an account looks. One query."""
+        self.filter(user_key=user_key).update(fingerprint=fingerprint)
+
+    def forget_looks(self) -> None:
+        """Compare nobody with how he looked: a trigger sees changes now, or all were written anew."""
+        self.exclude(fingerprint=None).update(fingerprint=None)
+
     def locked(self, user_key: str) -> Self:
         """The account's row, made where it is absent and locked until commit."""
         self.bulk_create([AccountState(user_key=user_key)], ignore_conflicts=True)

@@ -36,19 +36,24 @@ class Facts:
     device_lost_at: datetime | None
     device_epoch: int
     account_epoch: int
+    #: How the account looked when it was last stamped; None where nothing keeps it.
+    fingerprint: bytes | None
     site_epoch: int
     issued_before: int | None
     #: With the deciding columns only; None where he is gone or lies in another database.
     user: models.Model | None
 
 
-def read(family_id: UUID, *, using: str) -> Facts | None:
+def read(family_id: UUID, *, using: str, user_fields: tuple[str, ...] = ()) -> Facts | None:
     """Return a family with all that decides about it. One query, and so one snapshot.
 
     The user's row is part of it where it lies in the same database.
+
+    Args:
+        user_fields: Further columns of the user's that are wanted.
     """
     connection = connections[using]
-    plan = _reading(using)
+    plan = _reading(using, user_fields)
     parameter = TokenFamily._meta.get_field("id").get_db_prep_value(family_id, connection)
     with run(connection, plan.statement, [parameter]) as cursor:
         row = cursor.fetchone()
@@ -65,6 +70,7 @@ class _Reading:
     converters: tuple[tuple[int, tuple[Callable[..., Any], ...]], ...]
     family_names: tuple[str, ...]
     user_names: tuple[str, ...]
+    user_pk: str
 
     def facts(self, connection: BaseDatabaseWrapper, raw: Sequence[Any]) -> Facts:
         row = list(raw)
@@ -74,7 +80,7 @@ class _Reading:
         size = len(self.family_names)
         family = TokenFamily.from_db(self.using, self.family_names, row[:size])
         (client_id, disabled_at, client_epoch, installation, lost_at, device_epoch) = row[size : size + 6]
-        account_epoch, site_epoch, issued_before = row[size + 6 : size + 9]
+        account_epoch, fingerprint, site_epoch, issued_before = row[size + 6 : size + 10]
         return Facts(
             family=family,
             client_id=client_id,
@@ -84,25 +90,27 @@ class _Reading:
             device_lost_at=lost_at,
             device_epoch=device_epoch,
             account_epoch=account_epoch or 0,
+            fingerprint=None if fingerprint is None else bytes(fingerprint),
             site_epoch=site_epoch or 0,
             issued_before=issued_before,
-            user=self._user(row[size + 9 :]),
+            user=self._user(row[size + 10 :]),
         )
 
     def _user(self, values: Sequence[Any]) -> models.Model | None:
-        if not values or values[0] is None:
+        if not values or values[self.user_names.index(self.user_pk)] is None:
             return None
         return get_user_model().from_db(self.using, self.user_names, values)
 
 
 @conf.until_settings_change
-def _reading(using: str) -> _Reading:
+def _reading(using: str, user_fields: tuple[str, ...]) -> _Reading:
     connection = connections[using]
     columns = [field.get_col("f") for field in TokenFamily._meta.concrete_fields]
     columns += _columns(Client, "c", "client_id", "disabled_at", "epoch")
     columns += _columns(Device, "d", "installation", "lost_at", "epoch")
-    columns += [*_columns(AccountState, "a", "epoch"), *_columns(Site, "s", "epoch", "issued_before")]
-    deciding = users.deciding_columns() if users.database() == using else ()
+    columns += _columns(AccountState, "a", "epoch", "fingerprint")
+    columns += _columns(Site, "s", "epoch", "issued_before")
+    deciding = users.deciding_columns(*user_fields) if users.database() == using else ()
     tables = list(dict.fromkeys(column.table for column in deciding))
     columns += [column.field.get_col(f"u{tables.index(column.table)}") for column in deciding]
     selected = ", ".join(_quoted(connection, column) for column in columns)
@@ -118,6 +126,7 @@ def _reading(using: str) -> _Reading:
         converters=tuple((place, found) for place, found in converters if found),
         family_names=tuple(field.attname for field in TokenFamily._meta.concrete_fields),
         user_names=tuple(column.field.attname for column in deciding),
+        user_pk=users.pk_attribute(),
     )
 
 

@@ -8,6 +8,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections, models, router
 
+from tokenauth import conf
+
 
 def database() -> str:
     """Return the alias that holds the users; always the primary."""
@@ -45,11 +47,18 @@ def stored(user_key: str) -> AbstractBaseUser | None:
 
 def is_active_column() -> "models.Field[Any, Any] | None":
     """Return the field `is_active`, None where it is a property or nothing at all."""
-    try:
-        field = get_user_model()._meta.get_field("is_active")
-    except FieldDoesNotExist:
-        return None
-    return field if isinstance(field, models.Field) and field.concrete else None
+    return _column("is_active")
+
+
+def credential_fields() -> tuple[str, ...]:
+    """Return the fields of the user model whose change ends his tokens, the password first.
+
+    Those that a site names or asks for count where they are columns.
+    """
+    ours = conf.current()
+    permissions = ("is_staff", "is_superuser") if ours.END_ON_PERMISSION_CHANGE else ()
+    named = dict.fromkeys(("password", "is_active", *permissions, *ours.TRIGGER_COLUMNS))
+    return tuple(name for name in named if _column(name) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +69,22 @@ class DecidingColumn:
     field: "models.Field[Any, Any]"
 
 
-def deciding_columns() -> tuple[DecidingColumn, ...]:
-    """Return the primary key, and is_active where it is a column, with the tables they lie in."""
+def deciding_columns(*also: str) -> tuple[DecidingColumn, ...]:
+    """Return the primary key, is_active where it is a column, and further ones, with their tables.
+
+    In the order of the model's fields, which `Model.from_db` wants.
+    """
+    meta = get_user_model()._meta
+    named = {"is_active", *also}
+    fields = [field for field in meta.concrete_fields if field == meta.pk or field.name in named]
+    return tuple(DecidingColumn(field.model._meta.db_table, field) for field in fields)
+
+
+def pk_attribute() -> str:
+    """Return the name under which an instance of the user model holds its primary key."""
     pk = get_user_model()._meta.pk
     assert pk is not None  # noqa: S101 - every model has one
-    fields = [pk, active] if (active := is_active_column()) else [pk]
-    return tuple(DecidingColumn(field.model._meta.db_table, field) for field in fields)
+    return pk.attname
 
 
 def pk_cast(alias: str) -> str:
@@ -80,6 +99,14 @@ def pk_column(table: str) -> str:
         if model._meta.db_table == table and model._meta.pk is not None:
             return str(model._meta.pk.column)
     raise LookupError(table)
+
+
+def _column(name: str) -> "models.Field[Any, Any] | None":
+    try:
+        field = get_user_model()._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return field if isinstance(field, models.Field) and field.concrete else None
 
 
 def _pk_field() -> "models.Field[Any, Any]":

@@ -49,7 +49,21 @@ def is_noted(user_key: str, *, old: str, new: str) -> bool:
     return bool(counters.value(_key(user_key, old, new)))
 
 
-def _key(user_key: str, old: str, new: str) -> str:
+def note_looks(user_key: str, *, epoch: int, looks: bytes) -> None:
+    """Mark that an account is about to look otherwise, by a better hash of the same password alone.
+
+    Args:
+        epoch: The account's: the mark counts until it moves.
+    """
+    counters.take(_key(user_key, str(epoch), looks.hex()), seconds=_KEPT)
+
+
+def are_noted_looks(user_key: str, *, epoch: int, looks: bytes) -> bool:
+    """Whether the account got these looks by a better hash, within the hour and this epoch."""
+    return bool(counters.value(_key(user_key, str(epoch), looks.hex())))
+
+
+def _key(*facts: str) -> str:
     # keyed: whoever reads the cache learns nothing of a hash
-    message = "|".join(("upgrade 1", user_key, old, new)).encode("utf-8", "surrogatepass")
+    message = "|".join(("upgrade 1", *facts)).encode("utf-8", "surrogatepass")
     return f"tokenauth:{to_base64url(KEYRING.active(KeyPurpose.PRIVACY).mac(message)[:16])}"

@@ -6,6 +6,7 @@ It sees what no signal sees: update(), bulk_update(), raw SQL, another program. 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,13 +15,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
 from tokenauth.models import users
+from tokenauth.models.account import AccountState
 from tokenauth.models.upgrade import PasswordUpgrade
+from tokenauth.revocation import clock
 from tokenauth.revocation.account_triggers import mysql, postgresql, sqlite
 from tokenauth.revocation.account_triggers.target import Target, target, watched_fields
 from tokenauth.tokens.keyring import database
 
 #: Milliseconds that an installation waits for the user's table.
 LOCK_TIMEOUT = 5000
+#: Seconds after which a process looks again for a trigger that was missing.
+LOOK_AGAIN = 30
 
 
 class Dialect(Protocol):
@@ -61,27 +66,40 @@ def why_not() -> WhyNot | None:
 
 
 def mode() -> Mode:
-    """Return who ends tokens here: the trigger where it may be used and is there. One query a process.
+    """Return who ends tokens here: the trigger where it may be used and is there.
 
-    A trigger that was never installed leaves the signals in charge; one that is removed while processes
-    run is not noticed by them: `TRIGGERS: "off"` and a restart come first.
+    One query in a process, and one each `LOOK_AGAIN` seconds while the trigger is missing: meanwhile the
+    signals are in charge. One that is removed while processes run is not noticed by them:
+    `TRIGGERS: "off"` and a restart come first.
     """
     if why_not() is not None:
         return Mode.SIGNALS
-    if database() not in _SEEN:
-        if not is_current():
-            return Mode.SIGNALS
-        _SEEN.add(database())
-    return Mode.TRIGGERS
+    alias = database()
+    if alias not in _FOUND or _FOUND[alias].is_past():
+        _FOUND[alias] = _Found(Mode.TRIGGERS, None) if is_current() else _Found.missing()
+    return _FOUND[alias].mode
 
 
-#: Aliases whose trigger this process has seen.
-_SEEN: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class _Found:
+    mode: Mode
+    until: float | None
+
+    @classmethod
+    def missing(cls) -> "_Found":
+        return cls(Mode.SIGNALS, clock.now() + LOOK_AGAIN)
+
+    def is_past(self) -> bool:
+        return self.until is not None and clock.now() >= self.until
+
+
+#: What this process found, by alias.
+_FOUND: dict[str, _Found] = {}
 
 
 def forget() -> None:
     """Ask the database again at the next change of an account."""
-    _SEEN.clear()
+    _FOUND.clear()
 
 
 def is_current() -> bool:
@@ -119,6 +137,8 @@ def install() -> bool:
         return False
     aim, dialect = target(connection), _DIALECTS[connection.vendor]
     _run(connection, dialect.drop(aim) + dialect.create(aim))
+    # nobody keeps them up to date from now on
+    AccountState.objects.using(connection.alias).forget_looks()
     return True
 
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tokenauth import conf
 from tokenauth.models import users
 from tokenauth.models.account import AccountState
 from tokenauth.models.order import RevocationOrder
@@ -51,13 +49,11 @@ def target(connection: BaseDatabaseWrapper) -> Target:
 
 def watched_fields() -> dict[str, str]:
     """Return the fields besides the password that lie in its table, with their columns."""
-    holder = get_user_model()._meta.get_field("password").model
-    columns = {}
-    for name in ("is_active", *conf.current().TRIGGER_COLUMNS):
-        try:
-            field = get_user_model()._meta.get_field(name)
-        except FieldDoesNotExist:
-            continue
-        if isinstance(field, models.Field) and field.concrete and field.model is holder:
-            columns[name] = str(field.column)
-    return columns
+    meta = get_user_model()._meta
+    holder = meta.get_field("password").model
+    fields = {name: meta.get_field(name) for name in users.credential_fields() if name != "password"}
+    return {
+        name: str(field.column)
+        for name, field in fields.items()
+        if isinstance(field, models.Field) and field.model is holder
+    }
