@@ -6,15 +6,16 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher, identify_hasher, is_password_usable
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, Group
 from django.contrib.auth.signals import user_logged_out
 from django.db import connections, models, transaction
-from django.db.models.signals import post_delete, post_init, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_init, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.errors import Cause
+from tokenauth.flows import permission_changes
 from tokenauth.flows.account_changes import note_better_hash, stamp_saved
 from tokenauth.flows.revoke import record_account_change, revoke
 from tokenauth.models import Catalogue, Client, ClientSecret, Device, PasswordUpgrade, users
@@ -93,6 +94,29 @@ def logged_out(sender: Any, user: Any, **kwargs: Any) -> None:
     """End the user's tokens with his Django session, where the site asks for it."""
     if conf.current().END_ON_LOGOUT and isinstance(user, get_user_model()):
         _end_tokens_of(user, cause=Cause.LOGGED_OUT)
+
+
+@receiver(m2m_changed, dispatch_uid="tokenauth.permissions_changed")
+def permissions_changed(
+    sender: type[models.Model],
+    instance: models.Model,
+    action: str,
+    reverse: bool,
+    pk_set: set[Any] | None,
+    **kwargs: Any,
+) -> None:
+    """End the tokens of whoever gains or loses a group or a permission, where the site asks for it."""
+    if conf.current().END_ON_PERMISSION_CHANGE:
+        permission_changes.end_tokens_of(
+            permission_changes.Change(sender, instance, action, reverse=reverse, pks=pk_set)
+        )
+
+
+@receiver(pre_delete, sender=Group, dispatch_uid="tokenauth.group_deleted")
+def group_deleted(sender: type[models.Model], instance: Group, **kwargs: Any) -> None:
+    """Its members lose what it gave them, and no relation tells of it."""
+    if conf.current().END_ON_PERMISSION_CHANGE:
+        permission_changes.end_tokens_of_members(instance)
 
 
 def migration_begins(using: str, **kwargs: Any) -> None:

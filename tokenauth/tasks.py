@@ -37,6 +37,12 @@ def stamp() -> int:
     return _rows("stamp")
 
 
+@shared_task(name="tokenauth.sweep", ignore_result=True)
+def sweep() -> int:
+    """End the tokens of accounts that changed where neither trigger nor signal saw it."""
+    return _rows("sweep")
+
+
 @shared_task(name="tokenauth.rotate_keys", ignore_result=True)
 def rotate_keys() -> int:
     """Let the next access key sign in time; retire the keys that are spent."""

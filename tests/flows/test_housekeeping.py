@@ -14,6 +14,7 @@ from tokenauth.audit import mac, trail
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import housekeeping
 from tokenauth.flows.housekeeping import JOBS, Job, LeasedByAnother, NotDue, Ran, batches, jobs
+from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.flows.housekeeping.purge import DEVICES, MARKS, SLACK, purge
 from tokenauth.flows.housekeeping.stamp import stamp
 from tokenauth.flows.revoke import revoke, revoke_others
@@ -209,7 +210,9 @@ class TestBatches:
             sizes.append(rows.count())
             return batches.delete(rows)
 
-        batches.each(RevocationOrder.objects.filter(number__lt=100), deed, using="default")
+        batches.each(
+            RevocationOrder.objects.filter(number__lt=100), deed, using="default", allowance=Allowance()
+        )
 
         assert sizes == [2, 2, 1]
 
@@ -219,7 +222,10 @@ class TestBatches:
         bound_to = []
 
         batches.each(
-            RevocationOrder.objects.all(), lambda rows: bound_to.append(rows._db) or 0, using="default"
+            RevocationOrder.objects.all(),
+            lambda rows: bound_to.append(rows._db) or 0,
+            using="default",
+            allowance=Allowance(),
         )
 
         assert bound_to == ["default"]
@@ -231,6 +237,28 @@ class TestBatches:
             order(number, ended_for=DAY)
 
         assert [purge(timezone.now()) for _ in range(3)] == [4, 3, 0]
+
+    def test_a_run_that_leaves_something_says_so_and_the_job_stays_due(self, monkeypatch):
+        monkeypatch.setattr(batches, "MOST", 2)
+        newest_is(100)
+        for number in range(1, 8):
+            order(number, ended_for=DAY)
+
+        first = housekeeping.run("purge")
+
+        assert first == Ran(4, finished=False)
+        assert "purge" in housekeeping.overdue(timezone.now())
+        assert housekeeping.run("purge") == Ran(3)
+        assert "purge" not in housekeeping.overdue(timezone.now())
+
+    def test_what_comes_last_is_not_starved_by_batches_that_are_not_full(self):
+        newest_is(100)
+        order(1, ended_for=DAY)
+        event(ago=401 * DAY)
+        allowance = Allowance(batches=1)
+
+        assert purge(timezone.now(), allowance) == 2
+        assert not allowance.left_over
 
     def test_an_event_dated_wrong_holds_nothing_up(self):
         event(ago=-1000 * DAY)
@@ -244,7 +272,11 @@ class TestBatches:
         for number in range(1, 6):
             order(number, ended_for=DAY)
 
-        assert batches.each(RevocationOrder.objects.all(), lambda rows: 0, using="default") == 0
+        done = batches.each(
+            RevocationOrder.objects.all(), lambda rows: 0, using="default", allowance=Allowance()
+        )
+
+        assert done == 0
 
 
 class TestStamp:
@@ -436,7 +468,7 @@ class TestRun:
     def job(self, monkeypatch):
         calls = []
 
-        def do(at):
+        def do(at, allowance):
             calls.append(at)
             return 3
 
@@ -477,7 +509,7 @@ class TestRun:
         assert housekeeping.run("job") == Ran(3)
 
     def test_one_that_raises_is_still_due_and_may_be_tried_at_once(self, job, monkeypatch, caplog):
-        def broken(at):
+        def broken(at, allowance):
             raise RuntimeError("no room for secrets here")
 
         with monkeypatch.context() as patch, caplog.at_level("INFO"):
@@ -498,7 +530,9 @@ class TestRun:
     @pytest.mark.django_db(transaction=True)
     def test_of_two_at_once_one_runs_it(self, monkeypatch):
         # the second asks while the first is in the middle of it
-        monkeypatch.setitem(JOBS, "job", Job(lambda at: outcomes.append(elsewhere(again)) or 3, every=100))
+        monkeypatch.setitem(
+            JOBS, "job", Job(lambda at, allowance: outcomes.append(elsewhere(again)) or 3, every=100)
+        )
         outcomes = []
 
         def again():
@@ -522,8 +556,8 @@ class TestOverdue:
         first = housekeeping.overdue(timezone.now())
         clock.shift(1)
 
-        assert first == ["stamp", "rotate_keys"]
-        assert housekeeping.overdue(timezone.now()) == ["stamp", "rotate_keys", "number"]
+        assert first == ["stamp", "sweep", "rotate_keys"]
+        assert housekeeping.overdue(timezone.now()) == ["stamp", "sweep", "rotate_keys", "number"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -48,7 +48,7 @@ def test_all_runs_every_job():
 
 
 def test_one_that_fails_does_not_stop_the_others_but_the_exit_status_tells(monkeypatch):
-    def broken(at):
+    def broken(at, allowance):
         raise RuntimeError("no")
 
     monkeypatch.setitem(JOBS, "purge", Job(broken, every=60))
@@ -62,6 +62,6 @@ def test_one_that_fails_does_not_stop_the_others_but_the_exit_status_tells(monke
 
 @pytest.mark.parametrize("args", [[], ["nothing"], ["purge", "nothing"]])
 def test_a_job_must_be_named_and_be_there(args):
-    with pytest.raises(CommandError, match="purge, stamp, rotate_keys, number"):
+    with pytest.raises(CommandError, match="purge, stamp, sweep, rotate_keys, number"):
         run(*args)
     assert not TaskRun.objects.exists()

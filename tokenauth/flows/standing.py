@@ -72,6 +72,17 @@ def account_of(facts: Facts) -> AbstractBaseUser | None:
     return None if pk is None else cast("AbstractBaseUser | None", backend.get_user(pk))
 
 
+def refuses_by_row(backend: str, user: AbstractBaseUser) -> bool:
+    """Whether a login backend refuses a user by what his row says. One that asks elsewhere is asked at
+    the next refresh. No query."""
+    if backend not in django_settings.AUTHENTICATION_BACKENDS:
+        return True
+    asked = load_backend(backend)
+    if not isinstance(asked, ModelBackend) or not _asks_only_the_row(asked):
+        return False
+    return not asked.user_can_authenticate(cast("User", user))
+
+
 def _asks_only_the_row(backend: ModelBackend) -> bool:
     return type(backend).get_user is ModelBackend.get_user
 

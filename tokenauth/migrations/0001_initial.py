@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('last_ok_at', models.DateTimeField(null=True)),
                 ('leased_until', models.DateTimeField(null=True)),
+                ('position', models.CharField(blank=True, max_length=255)),
             ],
         ),
         migrations.CreateModel(

@@ -13,6 +13,14 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         free = self.filter(Q(leased_until=None) | Q(leased_until__lte=at), name=name)
         return free.update(leased_until=at + timedelta(seconds=seconds)) == 1
 
+    def position_of(self, name: str) -> str:
+        """Return how far a job came. One query."""
+        return self.filter(name=name).values_list("position", flat=True).first() or ""
+
+    def came_to(self, name: str, position: str) -> None:
+        """Keep how far a job came: what it has done is not done again after it died. One query."""
+        self.filter(name=name).update(position=position)
+
     def succeeded(self, name: str, at: datetime, *, until: datetime) -> None:
         """Keep when a run began that succeeded; free its lease, which ends at `until`. Two queries."""
         self.filter(Q(last_ok_at=None) | Q(last_ok_at__lt=at), name=name).update(last_ok_at=at)
@@ -29,6 +37,8 @@ class TaskRun(models.Model):
     name = models.CharField(max_length=64, primary_key=True)
     last_ok_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
+    #: How far a job came that goes through a whole table; empty: it begins anew.
+    position = models.CharField(max_length=255, blank=True)
 
     objects = TaskRunQuerySet.as_manager()
 

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import Error, connections
@@ -34,6 +35,9 @@ class Health:
     orders: int
 
 
+Companion = Callable[[threading.Event], None]
+
+
 class ProcessMirror:
     """The mirror of one process. The request path is the guarantee, the thread an optimisation."""
 
@@ -44,6 +48,14 @@ class ProcessMirror:
     def __init__(self) -> None:
         self._start_anew()
         self._abandoned: list[object] = []
+        self._companions: list[Companion] = []
+
+    def accompany(self, companion: Companion) -> None:
+        """Run this beside the mirror, in a thread of its own, in every process that has the mirror's.
+
+        It must return soon after the event that it is given is set.
+        """
+        self._companions.append(companion)
 
     def refused(self, claims: AccessClaims) -> Refused | None:
         """Judge a verified access token by the live orders.
@@ -216,13 +228,16 @@ class ProcessMirror:
             return
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._keep_fresh, args=(self._stop,), name="tokenauth-mirror", daemon=True
-                )
+                self._thread = self._beside(self._keep_fresh, "tokenauth-mirror")
                 try:
                     self._thread.start()
+                    for companion in self._companions:
+                        self._beside(companion, "tokenauth-companion").start()
                 except RuntimeError:  # no threads here: requests keep the mirror fresh
                     log.note("no_thread", level=logging.WARNING)
+
+    def _beside(self, work: Companion, name: str) -> threading.Thread:
+        return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         while not stop.wait(conf.current().STALENESS_BOUND / 4):

@@ -1,6 +1,7 @@
 """Many rows in short transactions: nobody waits long for a row, and nothing waits for one of another's."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -13,11 +14,29 @@ Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 #: Rows that one transaction takes.
 SIZE = 5_000
-#: Batches of one kind that one run takes; what is left waits for the next run.
-MOST = 100
+#: Full batches that one run takes; what is left waits for the next run.
+MOST = 500
 
 
-def each(rows: Rows, deed: Callable[[Rows], int], *, using: str) -> int:
+@dataclass
+class Allowance:
+    """How many full batches a run may still take, whatever they are of."""
+
+    batches: int = field(default_factory=lambda: MOST)
+    #: Whether something may have been left for the next run.
+    left_over: bool = False
+
+    def has_more(self) -> bool:
+        """Whether another batch may be begun; the run is marked unfinished where not."""
+        self.left_over = self.left_over or self.batches <= 0
+        return self.batches > 0
+
+    def spend(self) -> None:
+        """Count a full batch; others are small, and counting them would starve what comes last."""
+        self.batches -= 1
+
+
+def each(rows: Rows, deed: Callable[[Rows], int], *, using: str, allowance: Allowance) -> int:
     """Do something to rows, a batch in each transaction; rows that another has locked are left out.
 
     The deed meets only what still fits the query once it is locked: two who run at once do no harm.
@@ -26,11 +45,11 @@ def each(rows: Rows, deed: Callable[[Rows], int], *, using: str) -> int:
         rows: Without joins: everything that the query names is locked.
         deed: It returns how many rows it changed or deleted.
     Returns:
-        The sum. A batch is selected, locked, and done; `MOST` batches at most.
+        The sum. A batch is selected, locked, and done; as many as are allowed.
     """
     rows, total = rows.using(using), 0
     last: Any = None
-    for _ in range(MOST):
+    while allowance.has_more():
         with isolation.read_committed(using=using):
             keys = _locked_keys(rows if last is None else rows.filter(pk__gt=last), using=using)
             if not keys:
@@ -39,6 +58,7 @@ def each(rows: Rows, deed: Callable[[Rows], int], *, using: str) -> int:
         last = keys[-1]
         if len(keys) < SIZE:
             break
+        allowance.spend()
     return total
 
 
@@ -47,10 +67,12 @@ def delete(rows: "QuerySet[M]") -> int:
     return rows.delete()[1].get(rows.model._meta.label, 0)
 
 
-def windows(rows: "QuerySet[M]", fact: str, *, using: str) -> "Iterator[list[tuple[Any, Any]]]":
+def windows(
+    rows: "QuerySet[M]", fact: str, *, using: str, allowance: Allowance
+) -> "Iterator[list[tuple[Any, Any]]]":
     """Go through a table in the order of its key: each window is up to `SIZE` pairs of key and fact."""
     last: Any = None
-    for _ in range(MOST):
+    while allowance.has_more():
         following = rows.using(using) if last is None else rows.using(using).filter(pk__gt=last)
         window = list(following.order_by("pk").values_list("pk", fact)[:SIZE])
         if not window:

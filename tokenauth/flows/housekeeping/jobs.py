@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.flows import keys
+from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.flows.housekeeping.purge import purge
 from tokenauth.flows.housekeeping.stamp import stamp
+from tokenauth.flows.housekeeping.sweep import sweep
 from tokenauth.flows.keys import TooEarly
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.task import TaskRun
@@ -31,7 +33,7 @@ _DUE = 0.9
 class Job:
     """A function that returns how many rows it changed, and the seconds from one run to the next."""
 
-    do: Callable[[datetime], int]
+    do: Callable[[datetime, Allowance], int]
     every: int
 
 
@@ -40,6 +42,8 @@ class Ran:
     """The job ran; it changed so many rows."""
 
     rows: int
+    #: False where more is left than one run may take: the job stays due.
+    finished: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class LeasedByAnother:
     """Another process runs it, or died while it did."""
 
 
-def rotate_keys(at: datetime) -> int:
+def rotate_keys(at: datetime, allowance: Allowance | None = None) -> int:
     """Let the next access key sign where the one in use is old enough; retire the keys that are spent.
 
     Returns:
@@ -70,7 +74,7 @@ def rotate_keys(at: datetime) -> int:
     return changed + len(keys.retire_spent(at, actor=ACTOR))
 
 
-def number(at: datetime) -> int:
+def number(at: datetime, allowance: Allowance | None = None) -> int:
     """Number the orders that nobody has numbered yet; mirrors do it sooner where any runs."""
     return numbering.number_visible(connections[database()])
 
@@ -78,17 +82,21 @@ def number(at: datetime) -> int:
 JOBS: Mapping[str, Job] = {
     "purge": Job(purge, every=3600),
     "stamp": Job(stamp, every=3600),
+    "sweep": Job(sweep, every=3600),
     "rotate_keys": Job(rotate_keys, every=3600),
     "number": Job(number, every=60),
 }
 
 
-def run(name: str, *, force: bool = False) -> Ran | NotDue | LeasedByAnother:
+def run(
+    name: str, *, force: bool = False, allowance: Allowance | None = None
+) -> Ran | NotDue | LeasedByAnother:
     """Run a job unless it ran not long ago or runs somewhere now. Not in a transaction: it makes its own.
 
     Args:
         name: A key of `JOBS`.
         force: Run it even if it is not due; never beside another run.
+        allowance: How many batches it may take; 500 by default.
     Returns:
         What happened.
     Raises:
@@ -102,26 +110,29 @@ def run(name: str, *, force: bool = False) -> Ran | NotDue | LeasedByAnother:
         return NotDue(until)
     if not tasks.lease(name, LEASE, at):
         return LeasedByAnother()
-    until = at + timedelta(seconds=LEASE)
+    until, allowance = at + timedelta(seconds=LEASE), allowance or Allowance()
     try:
-        rows = job.do(at)
+        rows = job.do(at, allowance)
     except BaseException as failure:
         log.note("job_failed", level=logging.ERROR, job=name, error=type(failure).__name__)
         tasks.released(name, until=until)
         raise
-    tasks.succeeded(name, at, until=until)
-    log.note("job_ran", job=name, rows=rows)
-    return Ran(rows)
+    if allowance.left_over:
+        tasks.released(name, until=until)
+    else:
+        tasks.succeeded(name, at, until=until)
+    log.note("job_ran", job=name, rows=rows, finished=not allowance.left_over)
+    return Ran(rows, finished=not allowance.left_over)
 
 
-def overdue(at: datetime) -> list[str]:
-    """Return the jobs that have not succeeded for two of their periods, or never. One query."""
+def overdue(at: datetime, *, periods: float = 2) -> list[str]:
+    """Return the jobs that have not succeeded for so many of their periods, or never. One query."""
     last = dict(TaskRun.objects.using(database()).values_list("name", "last_ok_at"))
-    return [name for name, job in JOBS.items() if _is_overdue(last.get(name), job, at)]
-
-
-def _is_overdue(last_ok_at: datetime | None, job: Job, at: datetime) -> bool:
-    return last_ok_at is None or last_ok_at + timedelta(seconds=2 * job.every) <= at
+    return [
+        name
+        for name, job in JOBS.items()
+        if (ran := last.get(name)) is None or ran + timedelta(seconds=periods * job.every) <= at
+    ]
 
 
 def _due_at(name: str, task: TaskRun | None) -> datetime | None:

@@ -1,11 +1,14 @@
 """Deleting what is past (PROTOCOL 2, 3)."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from tokenauth import conf
 from tokenauth.flows.housekeeping import batches
+from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.models import (
     AccountState,
     Device,
@@ -26,7 +29,7 @@ MARKS = 3600
 DEVICES = 90 * 86_400
 
 
-def purge(at: datetime) -> int:
+def purge(at: datetime, allowance: Allowance | None = None) -> int:
     """Delete what is past its time; what is too much for one run is left to the next.
 
     Args:
@@ -34,44 +37,44 @@ def purge(at: datetime) -> int:
     Returns:
         How many rows.
     """
+    allowance = allowance or Allowance()
     alias, settings = database(), conf.current()
     past = at - timedelta(seconds=SLACK)
-    return sum(
-        (
-            batches.each(
-                TokenFamily.objects.filter(absolute_expires_at__lte=past), batches.delete, using=alias
-            ),
-            _orders(past),
-            _older(TokenEvent.objects.all(), "at", at - timedelta(seconds=settings.EVENT_RETENTION)),
-            _older(EventDetail.objects.all(), "event__at", at - timedelta(seconds=settings.DETAIL_RETENTION)),
-            batches.each(_unheard_of(at - timedelta(seconds=DEVICES)), _delete_devices, using=alias),
-            batches.each(
-                PasswordUpgrade.objects.made_before(at - timedelta(seconds=MARKS)),
-                batches.delete,
-                using=alias,
-            ),
+
+    def deleted(rows: "QuerySet[Any]", deed: Callable[[Any], int] = batches.delete) -> int:
+        return batches.each(rows, deed, using=alias, allowance=allowance)
+
+    return (
+        deleted(TokenFamily.objects.filter(absolute_expires_at__lte=past))
+        + deleted(_spent_orders(past))
+        + _older(TokenEvent.objects.all(), "at", at - timedelta(seconds=settings.EVENT_RETENTION), allowance)
+        + _older(
+            EventDetail.objects.all(),
+            "event__at",
+            at - timedelta(seconds=settings.DETAIL_RETENTION),
+            allowance,
         )
+        + deleted(_unheard_of(at - timedelta(seconds=DEVICES)), _delete_devices)
+        + deleted(PasswordUpgrade.objects.made_before(at - timedelta(seconds=MARKS)))
     )
 
 
-def _orders(past: datetime) -> int:
-    alias = database()
-    newest = Plane.objects.using(alias).values_list("n", flat=True).first()
+def _spent_orders(past: datetime) -> "QuerySet[RevocationOrder]":
+    newest = Plane.objects.using(database()).values_list("n", flat=True).first()
     if newest is None:
-        return 0
+        return RevocationOrder.objects.none()
     # the newest tells a mirror whether the database went back; above it lie those numbered meanwhile
-    spent = RevocationOrder.objects.filter(number__lt=newest, until__lte=past)
-    return batches.each(spent, batches.delete, using=alias)
+    return RevocationOrder.objects.filter(number__lt=newest, until__lte=past)
 
 
-def _older(rows: "QuerySet[Model]", field: str, moment: datetime) -> int:
+def _older(rows: "QuerySet[Model]", field: str, moment: datetime, allowance: Allowance) -> int:
     # keys rise with time and no index leads to it: the first window with nothing old is the end
     alias, total = database(), 0
-    for window in batches.windows(rows, field, using=alias):
+    for window in batches.windows(rows, field, using=alias, allowance=allowance):
         old = [key for key, at in window if at < moment]
         if not old:
             break
-        total += batches.each(rows.filter(pk__in=old), batches.delete, using=alias)
+        total += batches.each(rows.filter(pk__in=old), batches.delete, using=alias, allowance=allowance)
     return total
 
 

@@ -8,6 +8,7 @@ from django.utils.timezone import make_naive
 
 from tokenauth.errors import Cause
 from tokenauth.flows.housekeeping import batches
+from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.models import AccountState, Client, Device, Site, TokenFamily
 from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.tokens.keyring import database
@@ -15,7 +16,7 @@ from tokenauth.tokens.keyring import database
 ACTOR = "tokenauth.stamp"
 
 
-def stamp(at: datetime) -> int:
+def stamp(at: datetime, allowance: Allowance | None = None) -> int:
     """End the rows of families that the epoch of account, client, device or site has passed.
 
     Nobody depends on it: every reader judges by the epochs. The trail has the revocation already.
@@ -25,21 +26,21 @@ def stamp(at: datetime) -> int:
     Returns:
         How many families.
     """
-    alias = database()
+    alias, allowance = database(), allowance or Allowance()
     alive = TokenFamily.objects.filter(revoked_at=None, absolute_expires_at__gt=at)
     # in this order, so that the cause is the one a refresh is refused for
     by_cause = (
         (Cause.ACCOUNT_CHANGED, alive.filter(_below_account())),
         (Cause.REVOKED, alive.filter(_below_others(Site.objects.using(alias).now()))),
     )
-    return sum(_ended(families, cause, at, alias) for cause, families in by_cause)
 
+    def ended(families: TokenFamilyQuerySet, cause: Cause) -> int:
+        def end(batch: TokenFamilyQuerySet) -> int:
+            return batch.end(at=at, cause=cause, actor=ACTOR)
 
-def _ended(families: TokenFamilyQuerySet, cause: Cause, at: datetime, alias: str) -> int:
-    def end(batch: TokenFamilyQuerySet) -> int:
-        return batch.end(at=at, cause=cause, actor=ACTOR)
+        return batches.each(families, end, using=alias, allowance=allowance)
 
-    return batches.each(families, end, using=alias)
+    return sum(ended(families, cause) for cause, families in by_cause)
 
 
 def _below_account() -> Q:

@@ -38,8 +38,8 @@ class Command(BaseCommand):
 
 def _in_words(outcome: Ran | NotDue | LeasedByAnother) -> str:
     match outcome:
-        case Ran(rows):
-            return f"{rows} rows"
+        case Ran(rows, finished):
+            return f"{rows} rows" if finished else f"{rows} rows, and more is left: run it again"
         case NotDue(until):
             return f"not due before {until.isoformat(sep=' ', timespec='seconds')}"
         case LeasedByAnother():
