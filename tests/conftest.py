@@ -13,6 +13,7 @@ from django.db import connection
 
 from tests import flushing
 from tokenauth.api.authentication import CACHE
+from tokenauth.audit import append_only
 from tokenauth.flows.clients import USES
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation import account_triggers
@@ -82,3 +83,4 @@ def triggers(transactional_db: None, settings: Any) -> Iterator[None]:
     account_triggers.install()
     yield
     account_triggers.remove()
+    append_only.remove()

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from tests.factories import ClientFactory, UserFactory
 from tokenauth import conf
 from tokenauth.errors import Refused
-from tokenauth.flows.asked import Asked, DeviceAsked, LoginAsked
+from tokenauth.flows.asked import Asked, DeviceAsked, LoginAsked, Origin
 from tokenauth.flows.issue import issue
 from tokenauth.flows.outcomes import Issued, Repeated, Rotated, Sibling, TokenPair
 from tokenauth.flows.rotate import Outcome, rotate
@@ -41,6 +41,7 @@ def log_in(
     scope: str | None = None,
     audience: tuple[str, ...] = (),
     key_was_sent: bool = False,
+    origin: Origin = Origin(),  # noqa: B008 - it never changes
 ) -> "Session":
     """A fresh session of a user, both made where a test does not care."""
     user = user or UserFactory()
@@ -51,6 +52,7 @@ def log_in(
         scope=scope,
         audience=audience,
         key_was_sent=key_was_sent,
+        origin=origin,
     )
     seen = before_authentication(client_pk=client.pk, username=user.get_username(), device_id=device)
     outcome = issue(user, asked=asked, backend=BACKEND, seen=seen)

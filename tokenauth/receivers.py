@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from tokenauth import conf
+from tokenauth.audit import append_only
 from tokenauth.errors import Cause
 from tokenauth.flows import permission_changes
 from tokenauth.flows.account_changes import note_better_hash, stamp_saved
@@ -123,12 +124,17 @@ def migration_begins(using: str, **kwargs: Any) -> None:
     """Take SQLite's triggers away: it renames no table of ours while one of them names it."""
     if using == database() and connections[using].vendor == "sqlite":
         account_triggers.remove()
+        append_only.remove()
 
 
 def migrated(using: str, **kwargs: Any) -> None:
-    """Install the trigger where it may be used, take a refused one away."""
+    """Install the triggers where they may be used, take refused ones away."""
     if using != database() or not account_triggers.has_tables():
         return
+    if append_only.is_wanted():
+        append_only.install()
+    elif append_only.is_known_here():
+        append_only.remove()
     reason = account_triggers.why_not()
     if reason is None:
         account_triggers.install()

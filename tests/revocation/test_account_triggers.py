@@ -69,6 +69,7 @@ def test_migrate_installs_it_and_takes_a_refused_one_away(settings):
 
 
 def test_the_command_installs_removes_and_checks():
+    call_command("tokenauth_triggers", "install", verbosity=0)
     call_command("tokenauth_triggers", "check", verbosity=0)
     call_command("tokenauth_triggers", "remove", verbosity=0)
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from tokenauth import conf
+from tokenauth.audit import append_only
 from tokenauth.flows.housekeeping import batches
 from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.models import (
@@ -74,8 +75,13 @@ def _older(rows: "QuerySet[Model]", field: str, moment: datetime, allowance: All
         old = [key for key, at in window if at < moment]
         if not old:
             break
-        total += batches.each(rows.filter(pk__in=old), batches.delete, using=alias, allowance=allowance)
+        total += batches.each(rows.filter(pk__in=old), _delete_of_trail, using=alias, allowance=allowance)
     return total
+
+
+def _delete_of_trail(rows: "QuerySet[Model]") -> int:
+    with append_only.opened(using=rows.db):
+        return batches.delete(rows)
 
 
 def _unheard_of(moment: datetime) -> "QuerySet[Device]":
