@@ -126,14 +126,21 @@ class LiveSite:
 @pytest.fixture
 def live_site(transactional_db: None, tmp_path: Path) -> Iterator[LiveSite]:
     """The running site. Make users and clients before the first login: later ones are news that travels."""
-    site = LiveSite(_spare_port())
-    with _running(_gunicorn(site.port), _environment(tmp_path, site.port)) as master:
+    with site_running(tmp_path) as site:
+        yield site
+
+
+@contextlib.contextmanager
+def site_running(folder: Path, **environment: str) -> Iterator[LiveSite]:
+    """The site with other environment variables, for the length of a `with`."""
+    site = LiveSite(spare_port())
+    with running(_gunicorn(site.port), {**site_environment(folder, site.port), **environment}) as master:
         _wait_until_it_answers(site, master)
         yield site
 
 
 @contextlib.contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process and its children for the length of a `with`: leaving it, however, leaves none behind."""
     master = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
     try:
@@ -150,7 +157,7 @@ def _gunicorn(port: int) -> list[str]:
     return [*command, "--keep-alive", "60", "--log-level", "warning", "--no-control-socket"]
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def site_environment(folder: Path, port: int) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.live_settings",
@@ -171,7 +178,7 @@ def _database_url() -> str:
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
-def _spare_port() -> int:
+def spare_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
