@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connection
 
-from tests import flushing
+from tests import databases, flushing
 from tokenauth.api.authentication import CACHE
 from tokenauth.audit import append_only
 from tokenauth.flows.clients import USES
@@ -34,13 +34,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `postgres` are skipped, by name and with the reason, on any other back end."""
-    if connection.vendor == "postgresql":
-        return
-    elsewhere = pytest.mark.skip(reason="needs PostgreSQL")
+    """Tests that need a back end are skipped, by name and with the reason, on any other."""
+    unmet = {}
+    if connection.vendor != "postgresql":
+        unmet["postgres"] = pytest.mark.skip(reason="needs PostgreSQL")
+    if databases.is_pooled():
+        unmet["direct"] = pytest.mark.skip(reason="needs a server connection of its own")
     for item in items:
-        if "postgres" in item.keywords:
-            item.add_marker(elsewhere)
+        for marker in unmet.keys() & set(item.keywords):
+            item.add_marker(unmet[marker])
 
 
 @pytest.fixture(autouse=True)

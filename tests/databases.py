@@ -21,6 +21,11 @@ def chosen() -> dict[str, Any]:
     return _server(url) if url else _file()
 
 
+def is_pooled() -> bool:
+    """Whether the URL leads through a transaction pooler (`tests.pooler`)."""
+    return bool(os.environ.get("TEST_POOLER"))
+
+
 def _file() -> dict[str, Any]:
     # a file and not memory: threads must meet in it as they do in production
     path = Path(_folder()) / "tests.sqlite3"
@@ -40,7 +45,7 @@ def _server(url: str) -> dict[str, Any]:
     # a test's rows need not survive the machine: commits that do not wait for the disk
     options = {"options": "-c synchronous_commit=off"}
     return {
-        **dj_database_url.parse(url, conn_max_age=600),
+        **dj_database_url.parse(url, conn_max_age=600, disable_server_side_cursors=is_pooled()),
         "OPTIONS": options,
         "TEST": {"NAME": _run_name()},
     }

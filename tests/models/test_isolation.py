@@ -65,6 +65,7 @@ class TestOnPostgres:
 
         assert setting("lock_timeout") == "0"
 
+    @pytest.mark.direct
     def test_it_keeps_the_level_of_a_transaction_that_it_joins(self):
         with transaction.atomic(), isolation.short_locks(using="default"):
             assert setting("transaction_isolation") == "repeatable read"

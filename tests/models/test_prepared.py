@@ -69,7 +69,7 @@ class TestStatement:
 
 
 class TestOnPostgres:
-    pytestmark = needs_postgres
+    pytestmark = [*needs_postgres, pytest.mark.direct]
 
     def test_both_statements_keep_their_plan_on_the_connection(self, clock):
         session = log_in()

@@ -212,7 +212,7 @@ class TestSwap:
 class TestStatements:
     """How many a refresh sends; the mirror asks on a connection of its own."""
 
-    pytestmark = pytest.mark.usefixtures("own_mirror")
+    pytestmark = [pytest.mark.usefixtures("own_mirror"), pytest.mark.direct]
 
     @pytest.mark.postgres
     def test_a_refresh_is_two_on_postgres(self, clock):

@@ -268,6 +268,7 @@ def test_a_process_that_may_start_no_thread_lets_its_requests_poll(settings, mon
 
 
 @pytest.mark.postgres
+@pytest.mark.direct
 def test_a_question_takes_no_longer_than_a_quarter_of_the_bound(polling, boot_clock):
     session = log_in()
     session.accepts()

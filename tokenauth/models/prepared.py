@@ -1,17 +1,19 @@
 """Statements that PostgreSQL plans once a connection (PROTOCOL 1): half of a refresh is planning."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from tokenauth import conf
+from tokenauth.observability import log
 
 _GONE = "26000"  # a pooler gave us another server connection, or DISCARD ALL
 _CHANGED = "0A000"  # a migration changed what the plan returns
@@ -19,6 +21,8 @@ _THERE = "42P05"  # another client of a pooler prepared it on this server connec
 
 #: Raw connection -> names of what it has prepared.
 _PREPARED: "WeakKeyDictionary[Any, set[str]]" = WeakKeyDictionary()
+#: Raw connections on which nothing stays prepared.
+_POOLED: "WeakSet[Any]" = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,28 @@ def run(connection: BaseDatabaseWrapper, statement: Statement, parameters: Seque
         state = _sqlstate(failure)
         if state not in (_GONE, _CHANGED):
             raise
-        _forget(connection, cursor, statement, gone=state == _GONE)
-        _execute_prepared(connection, cursor, statement, parameters)
+        _execute_anew(connection, cursor, statement, parameters, gone=state == _GONE)
     return cursor
+
+
+def _execute_anew(
+    connection: BaseDatabaseWrapper,
+    cursor: CursorWrapper,
+    statement: Statement,
+    parameters: Sequence[Any],
+    *,
+    gone: bool,
+) -> None:
+    try:
+        _forget(connection, cursor, statement, gone=gone)
+        _execute_prepared(connection, cursor, statement, parameters)
+    except DatabaseError as failure:
+        if _sqlstate(failure) != _GONE:
+            raise
+        # each statement meets another server connection: a pooler that the settings do not name
+        _POOLED.add(connection.connection)
+        log.note("pooler_found", level=logging.WARNING, database=connection.alias)
+        cursor.execute(statement.sql, parameters)
 
 
 def _execute_prepared(
@@ -96,6 +119,8 @@ def _may_prepare(connection: BaseDatabaseWrapper) -> bool:
         return False
     if connection.settings_dict.get("OPTIONS", {}).get("server_side_binding"):
         return False  # EXECUTE takes no bound parameters
+    if connection.connection in _POOLED:
+        return False
     match conf.current().PREPARED:
         case "on":
             return True
