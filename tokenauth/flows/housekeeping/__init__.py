@@ -1,5 +1,5 @@
 """What nobody waits for: deleting what is past, stamping what is dead, changing keys in time (PROTOCOL 3)."""
 
-from tokenauth.flows.housekeeping.jobs import JOBS, Job, LeasedByAnother, NotDue, Ran, overdue, run
+from tokenauth.flows.housekeeping.jobs import JOBS, Job, LeasedByAnother, NotDue, Ran, neglected, overdue, run
 
-__all__ = ["JOBS", "Job", "LeasedByAnother", "NotDue", "Ran", "overdue", "run"]
+__all__ = ["JOBS", "Job", "LeasedByAnother", "NotDue", "Ran", "neglected", "overdue", "run"]

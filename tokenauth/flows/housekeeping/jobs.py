@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connections
+from django.db.models import Min
 from django.utils import timezone
 
 from tokenauth import conf
@@ -25,6 +26,8 @@ from tokenauth.tokens.keyring import database
 ACTOR = "tokenauth.rotate_keys"
 #: Seconds after which a job whose process died may be started by another.
 LEASE = 600
+#: Seconds for which the shortest job may wait for a turn beside others before anybody is told.
+_NEGLECTED = 600
 #: Part of the time between two runs after which the next is due: no timer is exact.
 _DUE = 0.9
 
@@ -125,14 +128,31 @@ def run(
     return Ran(rows, finished=not allowance.left_over)
 
 
-def overdue(at: datetime, *, periods: float = 2) -> list[str]:
-    """Return the jobs that have not succeeded for so many of their periods, or never. One query."""
+def overdue(at: datetime, *, periods: float = 2, least: float = 0) -> list[str]:
+    """Return the jobs that have not succeeded for so many of their periods, or never. One query.
+
+    Args:
+        least: Seconds that one must not have succeeded for, however short its periods are.
+    """
     last = dict(TaskRun.objects.using(database()).values_list("name", "last_ok_at"))
     return [
         name
         for name, job in JOBS.items()
-        if (ran := last.get(name)) is None or ran + timedelta(seconds=periods * job.every) <= at
+        if (ran := last.get(name)) is None or ran + timedelta(seconds=max(periods * job.every, least)) <= at
     ]
+
+
+def neglected(at: datetime) -> list[str]:
+    """Return the overdue jobs that somebody has to be told about: nobody runs them. Two queries.
+
+    A site without a key, or that made its first less than two of the longest periods ago, is new: nobody
+    has forgotten anything there.
+    """
+    first = KeyRecord.objects.using(database()).aggregate(at=Min("created_at"))["at"]
+    longest = max(job.every for job in JOBS.values())
+    if first is None or first + timedelta(seconds=2 * longest) > at:
+        return []
+    return overdue(at, least=_NEGLECTED)
 
 
 def _due_at(name: str, task: TaskRun | None) -> datetime | None:

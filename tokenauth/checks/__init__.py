@@ -1,0 +1,27 @@
+"""System checks: each says what is wrong and how to mend it. Ids are never used twice."""
+
+from tokenauth.checks import (
+    accounts,
+    authentication,
+    database,
+    housekeeping,
+    keys,
+    limits,
+    policies,
+    second_steps,
+    settings,
+    transport,
+)
+
+__all__ = [
+    "accounts",
+    "authentication",
+    "database",
+    "housekeeping",
+    "keys",
+    "limits",
+    "policies",
+    "second_steps",
+    "settings",
+    "transport",
+]

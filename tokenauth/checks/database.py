@@ -1,0 +1,106 @@
+"""E013, W004, W005, W011: the database that holds the tables, and how it is reached."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Tags, register
+from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tokenauth.checks.asked import of_our_tables, readable
+from tokenauth.checks.findings import error, warning
+from tokenauth.models import Client, users
+from tokenauth.tokens.keyring import database
+
+#: Clients that every process holds in memory without a word.
+MOST_CLIENTS = 10_000
+#: Back ends under which one table is another for each tenant.
+_BY_TENANT = ("django_tenants.", "tenant_schemas.")
+
+
+@register(Tags.security)
+def tables_are_of_one_site(**kwargs: object) -> list[CheckMessage]:
+    """E013: keys, clients and revocations that a process holds would serve other tenants."""
+    if not readable() or not _engine(database()).startswith(_BY_TENANT):
+        return []
+    text = f"The back end of {database()!r} has a schema for each tenant, and a process holds keys of one."
+    mend = (
+        "Give each tenant processes of its own, or TOKENAUTH['DATABASE'] an alias with an ordinary back end."
+    )
+    return [error("E013", text, mend=mend)]
+
+
+def _engine(alias: str) -> str:
+    return str(connections[alias].settings_dict["ENGINE"])
+
+
+@register(Tags.database)
+def sqlite_is_ready_for_two_at_once(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W004: without IMMEDIATE transactions and a write-ahead log one writer fails beside another."""
+    if not of_our_tables(databases) or (connection := connections[database()]).vendor != "sqlite":
+        return []
+    mend = (
+        "Set DATABASES[...]['OPTIONS'] to {'transaction_mode': 'IMMEDIATE', 'timeout': 5, "
+        "'init_command': 'PRAGMA journal_mode=WAL'}."
+    )
+    return [warning("W004", text, mend=mend) for text in _wanting(connection)]
+
+
+def _wanting(connection: BaseDatabaseWrapper) -> list[str]:
+    found = []
+    if connection.settings_dict.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE":
+        found.append(
+            f"The SQLite database {connection.alias!r} does not open its transactions with IMMEDIATE."
+        )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode")
+            mode = cursor.fetchone()[0]
+    except DatabaseError:
+        return found
+    if mode != "wal" and not _is_in_memory(connection):
+        found.append(
+            f"The SQLite database {connection.alias!r} has no write-ahead log: its mode is {mode!r}."
+        )
+    return found
+
+
+def _is_in_memory(connection: BaseDatabaseWrapper) -> bool:
+    # as Django tells it: such a database can have no other mode
+    name = str(connection.settings_dict["NAME"])
+    return ":memory:" in name or "mode=memory" in name
+
+
+@register(Tags.database)
+def clients_fit_in_memory(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """W005: every process holds all clients."""
+    if not of_our_tables(databases):
+        return []
+    try:
+        count = Client.objects.using(database()).count()
+    except DatabaseError:  # not migrated yet
+        return []
+    if count <= MOST_CLIENTS:
+        return []
+    text = f"There are {count} clients; every process holds all of them in memory."
+    return [warning("W005", text, mend="Delete those that are no longer used.")]
+
+
+@register(Tags.security, deploy=True)
+def pools_do_not_cross_a_fork(**kwargs: object) -> list[CheckMessage]:
+    """W011: a pool that was open before the server forked gives one connection to two processes."""
+    if not readable():
+        return []
+    aliases = sorted({database(), users.database()})
+    return [_pooled(alias) for alias in aliases if connections[alias].settings_dict["OPTIONS"].get("pool")]
+
+
+def _pooled(alias: str) -> CheckMessage:
+    text = f"The database {alias!r} keeps a pool in each process, which must never be open before a fork."
+    mend = (
+        "Load the site in each worker (gunicorn without 'preload_app', uWSGI with 'lazy-apps') or leave "
+        "OPTIONS['pool'] out; where no server forks, silence this check."
+    )
+    return warning("W011", text, mend=mend)
