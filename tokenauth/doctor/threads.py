@@ -1,0 +1,28 @@
+"""Can a thread be started: the mirror's is an optimisation, and its absence costs latency."""
+
+import threading
+
+from tokenauth import conf
+from tokenauth.doctor.findings import Finding, ok, warning
+
+#: Seconds in which one that was started has run.
+_PATIENCE = 1.0
+
+
+def start() -> list[Finding]:
+    """Start one. What holds for this command need not hold for the server."""
+    if conf.current().MIRROR != "auto":
+        return [ok(f"none is used: MIRROR is {conf.current().MIRROR!r}")]
+    if _one_runs():
+        return [ok("start here: one in each process keeps its mirror fresh")]
+    mend = "Let the server allow threads (uWSGI: enable-threads), or set MIRROR to 'request'."
+    return [warning("none can be started here: requests poll for themselves", mend=mend)]
+
+
+def _one_runs() -> bool:
+    ran = threading.Event()
+    try:
+        threading.Thread(target=ran.set, name="tokenauth-doctor-probe", daemon=True).start()
+    except RuntimeError:
+        return False
+    return ran.wait(_PATIENCE)
