@@ -22,19 +22,23 @@ def answers() -> list[Finding]:
         return [ok(f"Celery is not installed: {_WITHOUT}")]
     if (app := _app()) is None:
         return [ok(f"Celery has no broker here: {_WITHOUT}")]
+    try:
+        kind = _connected(app)
+    except Exception as failure:  # whose text may quote the address, and so the password
+        cause = type(failure.__cause__ or failure).__name__
+        mend = "Jobs wait until it is back: see CELERY_BROKER_URL and the broker's own log."
+        return [error(f"it does not answer: {cause}", mend=mend)]
+    return [ok(f"{kind} answers")]
+
+
+def _connected(app: Any) -> str:
     with app.connection_for_write(
         connect_timeout=_PATIENCE,
         transport_options={"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE},
     ) as connection:
-        kind = str(connection.transport.driver_type)
-        try:
-            connection.ensure_connection(max_retries=0)
-            connection.channel().close()
-        except Exception as failure:  # whose text may quote the address, and so the password
-            cause = type(failure.__cause__ or failure).__name__
-            mend = "Jobs wait until it is back: see CELERY_BROKER_URL and the broker's own log."
-            return [error(f"{kind} does not answer: {cause}", mend=mend)]
-    return [ok(f"{kind} answers")]
+        connection.ensure_connection(max_retries=0)
+        connection.channel().close()
+        return str(connection.transport.driver_type)
 
 
 def _app() -> Any:
