@@ -46,6 +46,7 @@ def test_a_site_without_celery_never_misses_it():
             "import django",
             "django.setup()",
             "import tokenauth.api.urls, tokenauth.checks, tokenauth.management.commands.tokenauth_run",
+            "import tokenauth.management.commands.tokenauth_doctor",
             "print('tokenauth.tasks' in sys.modules)",
         ]
     )
