@@ -24,7 +24,7 @@ def test_signals_by_choice_are_no_fault_but_are_told():
     (found,) = accounts.triggers()
 
     assert found.level is Level.OK
-    assert "raw SQL do not" in found.text
+    assert "SQL at his next refresh" in found.text
 
 
 @pytest.mark.parametrize("reason", [WhyNot.ELSEWHERE, WhyNot.VENDOR])

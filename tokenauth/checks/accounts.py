@@ -13,15 +13,15 @@ from tokenauth.revocation import account_triggers
 
 @register(Tags.database)
 def account_changes_are_seen(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """W007: changes of an account by `update()` or raw SQL end no tokens."""
+    """W007: a change by `update()` or raw SQL does not end tokens in its own commit."""
     if not of_our_tables(databases):
         return []
     reason = account_triggers.why_not()
     if reason is account_triggers.WhyNot.SETTING:
         return []
     if reason is not None:
-        text = f"Only save() and delete() of a user end his tokens: {reason}."
-        mend = "End tokens by flows.revoke() where accounts are changed otherwise, or set TRIGGERS to 'off'."
+        text = f"What update() or SQL changes of a user ends his tokens only at his next refresh: {reason}."
+        mend = "Call flows.revoke() where accounts are changed so, or accept it: set TRIGGERS to 'off'."
         return [warning("W007", text, mend=mend)]
     try:
         if not account_triggers.has_tables() or account_triggers.is_current():

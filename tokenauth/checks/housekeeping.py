@@ -26,6 +26,7 @@ def jobs_are_run(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     text = f"Housekeeping has not succeeded for two of its periods: {', '.join(late)}."
     mend = (
         "Let Celery's beat run tokenauth.tasks.beat_schedule(), or cron 'manage.py tokenauth_run --all' once "
-        "a minute; run it by hand to see why a job fails."
+        "a minute; EMBEDDED_TASKS needs processes that serve requests, with threads. Run it by hand to see "
+        "why a job fails."
     )
     return [warning("W014", text, mend=mend)]

@@ -4,7 +4,7 @@ from tokenauth.doctor.findings import Finding, ok, warning
 from tokenauth.revocation import account_triggers
 from tokenauth.revocation.account_triggers import WhyNot
 
-_SIGNALS = "only save() and delete() of a user end his tokens, update() and raw SQL do not"
+_SIGNALS = "save() and delete() of a user end his tokens at once, update() and SQL at his next refresh"
 
 
 def triggers() -> list[Finding]:
@@ -13,11 +13,11 @@ def triggers() -> list[Finding]:
     if reason is WhyNot.SETTING:
         return [ok(f"{reason}: {_SIGNALS}")]
     if reason is not None:
-        mend = "End tokens by flows.revoke() where accounts are changed otherwise, or set TRIGGERS to 'off'."
+        mend = "Call flows.revoke() where accounts are changed so, or accept it: set TRIGGERS to 'off'."
         return [warning(f"{reason}: {_SIGNALS}", mend=mend)]
     if not account_triggers.has_tables():
         return [ok("the table of the users is not there yet")]
     if account_triggers.is_current():
         return [ok("the trigger on the table of the users is of this release")]
     text = f"the trigger is missing or of another release: {_SIGNALS}"
-    return [warning(text, mend="Run 'manage.py tokenauth_triggers install', then restart the site.")]
+    return [warning(text, mend="Run 'manage.py tokenauth_triggers install'.")]

@@ -13,7 +13,7 @@ except ImportError:  # an extra: not every site has it
 
 #: Seconds for each step of a connection.
 _PATIENCE = 2
-_WITHOUT = "'manage.py tokenauth_run --all' from cron keeps house"
+_WITHOUT = "'manage.py tokenauth_run --all' from cron keeps house, or EMBEDDED_TASKS"
 
 
 def answers() -> list[Finding]:

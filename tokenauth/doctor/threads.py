@@ -1,4 +1,4 @@
-"""Can a thread be started: the mirror's is an optimisation, and its absence costs latency."""
+"""Can a thread be started: the mirror's is an optimisation; EMBEDDED_TASKS needs one beside it."""
 
 import threading
 
@@ -12,11 +12,14 @@ _PATIENCE = 1.0
 def start() -> list[Finding]:
     """Start one. What holds for this command need not hold for the server."""
     if conf.current().MIRROR != "auto":
-        return [ok(f"none is used: MIRROR is {conf.current().MIRROR!r}")]
+        return [ok(f"none is used, nor for EMBEDDED_TASKS: MIRROR is {conf.current().MIRROR!r}")]
     if _one_runs():
         return [ok("start here: one in each process keeps its mirror fresh")]
-    mend = "Let the server allow threads (uWSGI: enable-threads), or set MIRROR to 'request'."
-    return [warning("none can be started here: requests poll for themselves", mend=mend)]
+    mend = (
+        "Let the server allow threads (uWSGI: enable-threads), or set MIRROR to 'request' and let Celery or "
+        "cron keep house."
+    )
+    return [warning("none can be started here: requests poll, and EMBEDDED_TASKS does nothing", mend=mend)]
 
 
 def _one_runs() -> bool:
