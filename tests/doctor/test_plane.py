@@ -87,7 +87,7 @@ def test_orders_that_nobody_numbers(revoked):
 
     RevocationOrder.objects.filter(number=None).update(at=timezone.now() - timedelta(minutes=3))
     (found,) = wrong()
-    assert found.text == "1 orders have no number after 120 s"
+    assert found.text == "orders that have no number after 120 s: 1"
     assert RevocationOrder.objects.filter(number=None).exists()
 
 

@@ -21,6 +21,7 @@ SECRET = "hunter2-in-the-clear"
         ("CACHES", {"default": {"BACKEND": "x", "OPTIONS": {"PASSWORD": SECRET}}}),
         ("CELERY_BROKER_URL", f"amqp://guest:{SECRET}@broker//"),
         ("CELERY_BROKER_TRANSPORT_OPTIONS", {"sentinel_kwargs": {"password": SECRET}}),
+        ("SITES_CREDENTIALS", {"mail": {"code": SECRET}}),
         ("SITES_OWN", [{"credentials": {"api_key": SECRET}}, {"token": SECRET.encode()}]),
     ],
 )

@@ -13,6 +13,8 @@ from tokenauth.flows.keys import Listed
 from tokenauth.models.key import KeyPurpose, KeyState
 from tokenauth.tokens import records
 
+_SEE = "See docs/reference/checks.md#e010."
+
 
 def states() -> list[Finding]:
     """One finding for each purpose, and one for each thing that is wrong with it."""
@@ -41,9 +43,6 @@ def _wrong(purpose: KeyPurpose, held: Sequence[Listed], at: datetime) -> Iterato
         mend = f"Run 'manage.py tokenauth_keys new {purpose}': it is announced before it signs."
         yield warning(f"{purpose}: no next key", mend=mend)
     yield from (_aged(key) for key in held if _is_overdue(key, at))
-
-
-_SEE = "See docs/reference/checks.md#e010."
 
 
 def _aged(key: Listed) -> Finding:

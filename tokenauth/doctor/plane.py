@@ -88,7 +88,7 @@ def _waiting() -> Iterator[Finding]:
         mend = (
             "A process that serves requests does it at its next poll; else 'manage.py tokenauth_run number'."
         )
-        yield warning(f"{waiting} orders have no number after {_NUMBERED_WITHIN} s", mend=mend)
+        yield warning(f"orders that have no number after {_NUMBERED_WITHIN} s: {waiting}", mend=mend)
 
 
 def _mode() -> Iterator[Finding]:

@@ -58,7 +58,7 @@ def _in(value: Any, *, secret: bool) -> Iterator[str]:
             yield value
     elif isinstance(value, Mapping):
         for key, entry in value.items():
-            yield from _in(entry, secret=_is_secret(str(key)))
+            yield from _in(entry, secret=secret or _is_secret(str(key)))
     elif isinstance(value, (list, tuple, set, frozenset)):
         for entry in value:
             yield from _in(entry, secret=secret)
