@@ -10,6 +10,7 @@ from tokenauth.checks import (
     policies,
     second_steps,
     settings,
+    trail,
     transport,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "policies",
     "second_steps",
     "settings",
+    "trail",
     "transport",
 ]

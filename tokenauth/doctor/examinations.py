@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tokenauth.doctor import (
-    accounts,
     bounded,
     broker,
     cache,
     clocks,
     database,
+    installed,
     keys,
     plane,
     system_checks,
@@ -44,7 +44,7 @@ EXAMINATIONS = (
     Examination("data", system_checks.of_database, after=_TABLES),
     Examination("keys", keys.states, after=_TABLES),
     Examination("mirror", plane.mirror, after=_TABLES),
-    Examination("triggers", accounts.triggers, after=_TABLES),
+    Examination("triggers", installed.triggers, after=_TABLES),
     Examination("clock", clocks.of_database, after=_DATABASE),
     Examination("jobs", tasks.jobs, after=_TABLES),
     Examination("cache", cache.of_limits, after=_SETTINGS),
