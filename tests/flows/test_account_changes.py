@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.factories import BETTER_HASHERS, PASSWORD, ClientFactory, UserFactory
 from tests.sessions import claims_of, known, log_in
+from tokenauth import receivers
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import reencoding_passwords
 from tokenauth.flows.account_changes import settle
@@ -139,6 +140,23 @@ class TestALogin:
 
         with pytest.raises(AssertionError, match="CREDENTIALS"):
             log_in(user)
+
+    def test_with_a_better_hasher_that_another_overtakes_is_no_change(self, monkeypatch):
+        session = log_in()
+        first, second = rows(session).get(), rows(session).get()
+        noted = receivers.note_better_hash
+
+        def overtaken(*args, **kwargs):
+            monkeypatch.setattr(receivers, "note_better_hash", noted)
+            assert first.check_password(PASSWORD)
+            noted(*args, **kwargs)
+
+        monkeypatch.setattr(receivers, "note_better_hash", overtaken)
+        with override_settings(PASSWORD_HASHERS=BETTER_HASHERS):
+            assert second.check_password(PASSWORD)
+
+        assert session.refresh()
+        assert orders_of(session) == 0
 
     def test_with_a_better_hasher_hides_no_change_before_it(self):
         old = log_in()

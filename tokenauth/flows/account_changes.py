@@ -107,6 +107,10 @@ def note_better_hash(user_key: str, *, before: bytes, looks: bytes) -> None:
     state = AccountState.objects.using(database()).filter(user_key=user_key).first()
     if state is None or state.fingerprint is None:
         return
-    is_known = bytes(state.fingerprint) == before
-    if is_known or upgrades.are_noted_looks(user_key, epoch=state.epoch, looks=before):
-        upgrades.note_looks(user_key, epoch=state.epoch, looks=looks)
+    if bytes(state.fingerprint) == before:
+        upgrades.note_known(user_key, epoch=state.epoch, looks=before)
+    elif not upgrades.are_noted_looks(user_key, epoch=state.epoch, looks=before) and not upgrades.were_known(
+        user_key, epoch=state.epoch, looks=before
+    ):
+        return
+    upgrades.note_looks(user_key, epoch=state.epoch, looks=looks)

@@ -63,6 +63,17 @@ def are_noted_looks(user_key: str, *, epoch: int, looks: bytes) -> bool:
     return bool(counters.value(_key(user_key, str(epoch), looks.hex())))
 
 
+def note_known(user_key: str, *, epoch: int, looks: bytes) -> None:
+    """Mark that an account was stamped with these looks when a better hash replaced them: another login
+    that read them before may still be about to replace them too."""
+    counters.take(_key(user_key, "known", str(epoch), looks.hex()), seconds=_KEPT)
+
+
+def were_known(user_key: str, *, epoch: int, looks: bytes) -> bool:
+    """Whether a better hash replaced these looks, within the hour and this epoch."""
+    return bool(counters.value(_key(user_key, "known", str(epoch), looks.hex())))
+
+
 def _key(*facts: str) -> str:
     # keyed: whoever reads the cache learns nothing of a hash
     message = "|".join(("upgrade 1", *facts)).encode("utf-8", "surrogatepass")
