@@ -17,6 +17,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -68,10 +69,18 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 # else whoever tries while he is locked starts the 15 minutes again
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# its log of successful logins makes a Django session, and a cookie, for every login for tokens
+AXES_DISABLE_ACCESS_LOG = True
 # [axes]
+
+# [strategy]
+HEADLESS_TOKEN_STRATEGY = "tokenauth.contrib.allauth.TokenStrategy"
+HEADLESS_CLIENTS = ("app",)
+# [strategy]
 
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
@@ -81,4 +90,7 @@ TOKENAUTH: dict[str, Any] = {
     "LOGIN_CHALLENGE": "tokenauth.contrib.otp.challenge",
     "LOGIN_VERIFY": "tokenauth.contrib.otp.verify",
     # [otp]
+    # [allauth]
+    "ALLAUTH_CLIENTS": ["phone", "tablet"],
+    # [allauth]
 }

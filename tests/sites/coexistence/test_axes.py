@@ -8,9 +8,15 @@ from axes.models import AccessAttempt
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
 from tests.http import LOGIN, Http
 from tests.sites.coexistence.test_otp import CONTINUE, NAME_AND_PASSWORD
+from tokenauth.models import TokenFamily
 
 ALLAUTH_LOGIN = "/_allauth/app/v1/auth/login"
 LIMIT = 3
+
+
+@pytest.fixture
+def allauths_client(db: None) -> None:
+    ClientFactory(client_id="phone", mobile=True, first_party=False)
 
 
 def log_in(http: Http, password: str = PASSWORD, username: str = "ada") -> Any:
@@ -31,7 +37,9 @@ def test_failures_are_counted_although_the_site_rolls_refused_requests_back(http
 def test_a_login_forgets_the_failures(http: Http, ada, web):
     fail(http, 2)
 
-    assert log_in(http).status_code == 200
+    answer = log_in(http)
+
+    assert (answer.status_code, answer.cookies) == (200, {})
     assert not AccessAttempt.objects.exists()
 
 
@@ -104,6 +112,16 @@ def test_a_wrong_second_step_is_a_failed_login_of_the_account(http: Http, phone,
     assert step not in attempt.post_data
     assert "no code" not in attempt.post_data
     assert http.post(LOGIN, NAME_AND_PASSWORD).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.usefixtures("allauths_client")
+def test_a_locked_account_is_locked_for_allauth_too(http: Http, ada, web):
+    fail(http, LIMIT)
+
+    answer = http.post(ALLAUTH_LOGIN, {"username": "ada", "password": PASSWORD})
+
+    assert answer.status_code in (400, 401, 429)
+    assert not TokenFamily.objects.exists()
 
 
 @pytest.mark.usefixtures("ada")
