@@ -30,6 +30,14 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
         """Families that may still rotate by their own row; epochs are judged apart."""
         return self.filter(revoked_at=None, refresh_expires_at__gt=at, absolute_expires_at__gt=at)
 
+    def own(self) -> Self:
+        """Families in which nobody acts in the user's name."""
+        return self.filter(impersonator="")
+
+    def impersonated(self, *, user_key: str, by: str) -> Self:
+        """Families of a user that were made by somebody who acts in his name."""
+        return self.filter(user_key=user_key, impersonator=by)
+
     def standing(self, *, account_epoch: int, site: Site, at: datetime) -> Self:
         """Live families that no epoch above them has passed: what a user sees as his sessions."""
         alive = self.live(at=at).filter(
@@ -102,6 +110,8 @@ class TokenFamily(models.Model):
     ep_client = models.BigIntegerField(default=0)
     ep_device = models.BigIntegerField(default=0)
     ep_user = models.BigIntegerField(default=0)
+    #: Of the account of `impersonator`; 0 without one.
+    ep_impersonator = models.BigIntegerField(default=0)
 
     objects = TokenFamilyQuerySet.as_manager()
 
@@ -135,7 +145,8 @@ class TokenFamily(models.Model):
             ),
             models.CheckConstraint(condition=Q(transport__in=[1, 2]), name="tokenauth_family_transport"),
             models.CheckConstraint(
-                condition=Q(ep_site__gte=0, ep_client__gte=0, ep_device__gte=0, ep_user__gte=0),
+                condition=Q(ep_site__gte=0, ep_client__gte=0, ep_device__gte=0, ep_user__gte=0)
+                & Q(ep_impersonator__gte=0),
                 name="tokenauth_family_epochs",
             ),
         ]

@@ -6,8 +6,9 @@ import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.api.conftest import ada, http, web
+from tests.field.conftest import both_modes
 
-__all__ = ["ada", "http", "web"]
+__all__ = ["ada", "both_modes", "http", "web"]
 
 
 @pytest.fixture(autouse=True)

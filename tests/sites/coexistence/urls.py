@@ -5,8 +5,10 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from tests.sites.coexistence import views
+from tokenauth.contrib.hijack import ImpersonationView
 
 urlpatterns = [
+    path("auth/impersonation/", ImpersonationView.as_view()),
     path("auth/", include("tokenauth.api.urls")),
     path(".well-known/", include("tokenauth.api.wellknown")),
     path("admin/", admin.site.urls),
@@ -15,5 +17,6 @@ urlpatterns = [
     path("hijack/", include("hijack.urls")),
     path("api/schema/", SpectacularAPIView.as_view()),
     path("api/me/", views.Me.as_view()),
+    path("api/payments/", views.Payments.as_view()),
     path("api/refuses/", views.WritesAndRefuses.as_view()),
 ]

@@ -5,9 +5,12 @@ from typing import Any
 from django.contrib.auth.models import Group
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
+
+from tokenauth.api.permissions import NotImpersonated
 
 
 def in_an_envelope(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -22,6 +25,16 @@ class Me(APIView):
     @extend_schema(responses=dict)
     def get(self, request: Request) -> Response:
         return Response({"user": request.user.pk, "by": _authenticated_by(request)})
+
+
+class Payments(APIView):
+    """What only the user may do."""
+
+    permission_classes = [IsAuthenticated, NotImpersonated]
+
+    @extend_schema(responses=dict)
+    def get(self, request: Request) -> Response:
+        return Response({"payments": []})
 
 
 class WritesAndRefuses(APIView):
