@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "hijack",
     "import_export",
+    "tests.sites.coexistence",
     "rest_framework.authtoken",
     "drf_spectacular",
 ]
