@@ -5,10 +5,10 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.timezone import make_naive
 
-from tokenauth.models.account import Site
+from tokenauth.models.account import AccountState, Site
 from tokenauth.models.client import Client
 from tokenauth.models.device import Device
 from tokenauth.models.ids import new_id
@@ -40,12 +40,16 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
 
     def standing(self, *, account_epoch: int, site: Site, at: datetime) -> Self:
         """Live families that no epoch above them has passed: what a user sees as his sessions."""
-        alive = self.live(at=at).filter(
-            client__disabled_at=None,
-            ep_client__gte=F("client__epoch"),
-            ep_device__gte=F("device__epoch"),
-            ep_user__gte=account_epoch,
-            ep_site__gte=site.epoch,
+        alive = (
+            self.live(at=at)
+            .filter(
+                client__disabled_at=None,
+                ep_client__gte=F("client__epoch"),
+                ep_device__gte=F("device__epoch"),
+                ep_user__gte=account_epoch,
+                ep_site__gte=site.epoch,
+            )
+            .exclude(below_impersonator())
         )
         if site.issued_before is None:
             return alive
@@ -61,6 +65,14 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
         return self.filter(revoked_at=None).update(
             revoked_at=at, cause=cause, actor=actor[:255], live_device=None
         )
+
+
+def below_impersonator() -> Q:
+    """Families whose impersonator's own tokens were ended since they were made."""
+    passed = AccountState.objects.filter(
+        user_key=OuterRef("impersonator"), epoch__gt=OuterRef("ep_impersonator")
+    )
+    return ~Q(impersonator="") & Q(Exists(passed))
 
 
 class TokenFamily(models.Model):

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.test import Client as Browser
+from django.utils import timezone
 
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
 from tests.http import DEVICES, INTROSPECT, REVOKE, SESSIONS, Http
 from tests.sessions import BACKEND, claims_of
 from tokenauth.audit.verification import faults
 from tokenauth.flows import revoke
+from tokenauth.flows.housekeeping.stamp import stamp
 from tokenauth.models import TokenEvent, TokenFamily
 from tokenauth.models.event import EventKind
 from tokenauth.revocation.subjects import OfUser
@@ -207,6 +209,19 @@ class TestWhoActsStaysWhoHeIs:
         assert other.get(ME, bearer=tokens["access_token"]).status_code == 401
         assert other.refresh(tokens, web).status_code == 400
         assert TokenFamily.objects.get().cause == "account_gone"
+
+    def test_the_users_list_shows_it_no_longer_and_housekeeping_stamps_it(
+        self, http: Http, desk: Http, support, ada, web
+    ):
+        own = http.log_in(ada, web)
+        acted(desk, ada)
+        revoke(OfUser(str(support.pk)))
+
+        listed = http.get(SESSIONS, bearer=own["access_token"]).json()["results"]
+
+        assert [each["id"] for each in listed] == [own["session_id"]]
+        assert stamp(timezone.now()) == 1
+        assert TokenFamily.objects.get(impersonator=str(support.pk)).cause == "account_changed"
 
     @pytest.mark.usefixtures("triggers")
     def test_also_when_an_update_that_no_signal_sees_disables_him(self, desk: Http, support, ada, web):
