@@ -36,7 +36,8 @@ from tokenauth.api.errors import StaleMirror
 from tokenauth.api.parameters import BadRequest, Parameters
 from tokenauth.api.views.answers import token_response
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import standing
+from tokenauth.flows import account_changes, standing
+from tokenauth.flows.account_changes import Looks
 from tokenauth.flows.asked import Asked, DeviceAsked, LoginAsked
 from tokenauth.flows.challenge import credential_is, credential_of
 from tokenauth.flows.issue import issue
@@ -45,7 +46,7 @@ from tokenauth.flows.outcomes import Issued, TokenPair
 from tokenauth.flows.revoke import revoke
 from tokenauth.flows.rotate import rotate
 from tokenauth.flows.seen import Seen, before_authentication
-from tokenauth.models import TokenFamily, rotation, users
+from tokenauth.models import TokenFamily, users
 from tokenauth.models.account import AccountState
 from tokenauth.models.client import Client
 from tokenauth.observability import log
@@ -189,10 +190,14 @@ def _tied_session(request: HttpRequest, pair: TokenPair) -> str:
 
 
 def _is_alive(family_id: UUID) -> bool:
-    facts = rotation.read(family_id, using=database())
+    facts = standing.read(family_id)
     if facts is None or standing.why_dead(facts, MIRROR.floors(), Moment()) is not None:
         return False
-    return not standing.account_is_gone(facts)
+    user = standing.account_of(facts)
+    if user is None:
+        return False
+    looks = account_changes.compared(user, fingerprint=facts.fingerprint, epoch=facts.account_epoch)
+    return looks is not Looks.CHANGED
 
 
 def _issued(request: HttpRequest) -> TokenPair:

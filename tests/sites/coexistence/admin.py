@@ -12,7 +12,6 @@ from import_export.resources import ModelResource
 User = get_user_model()
 
 
-# [resources]
 class UserResource(ModelResource):
     """What a file of users holds. `fields` and not `exclude`: the default takes the password's hash along."""
 
@@ -35,7 +34,6 @@ class UserImport(UserResource):
         fields = (*UserResource.Meta.fields, "new_password")
 
 
-# [resources]
 class InBulk(UserResource):
     """The same by `bulk_update`, which sends no signals."""
 

@@ -2,7 +2,6 @@
 axes, otp, hijack, import-export, and an API with DRF's own tokens beside ours."""
 
 from datetime import timedelta
-from typing import Any
 
 from tests import settings as base
 from tests.settings import *  # noqa: F403 - the smallest site, but for what stands below
@@ -11,7 +10,6 @@ ROOT_URLCONF = "tests.sites.coexistence.urls"
 DATABASES = {"default": {**base.DATABASES["default"], "ATOMIC_REQUESTS": True}}
 SITE_ID = 1
 
-# [apps]
 INSTALLED_APPS = [
     *base.INSTALLED_APPS,
     "allauth",
@@ -40,9 +38,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
-# [apps]
 
-# [rest]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tokenauth.api.authentication.TokenAuthentication",
@@ -61,9 +57,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"anon": "3/minute", "user": "1000/minute"},
     "EXCEPTION_HANDLER": "tests.sites.coexistence.views.in_an_envelope",
 }
-# [rest]
 
-# [axes]
 AXES_FAILURE_LIMIT = 3
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -72,12 +66,9 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # its log of successful logins makes a Django session, and a cookie, for every login for tokens
 AXES_DISABLE_ACCESS_LOG = True
-# [axes]
 
-# [strategy]
 HEADLESS_TOKEN_STRATEGY = "tokenauth.contrib.allauth.TokenStrategy"
 HEADLESS_CLIENTS = ("app",)
-# [strategy]
 
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -85,13 +76,9 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
-TOKENAUTH: dict[str, Any] = {
+TOKENAUTH = {
     **base.TOKENAUTH,
-    # [otp]
     "LOGIN_CHALLENGE": "tokenauth.contrib.otp.challenge",
     "LOGIN_VERIFY": "tokenauth.contrib.otp.verify",
-    # [otp]
-    # [allauth]
     "ALLAUTH_CLIENTS": ["phone", "tablet"],
-    # [allauth]
 }

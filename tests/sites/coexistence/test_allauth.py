@@ -194,6 +194,15 @@ def test_a_disabled_user_has_neither_tokens_nor_session(http: Http, ada, phone):
     assert log_in(http).status_code in (400, 401)
 
 
+def test_a_change_that_neither_signal_nor_trigger_saw_ends_the_session(http: Http, ada):
+    tokens = tokens_of(log_in(http))
+    assert session_by(http, X_Session_Token=tokens["session_token"]) == 200
+
+    type(ada).objects.filter(pk=ada.pk).update(password=UserFactory(password="other").password)
+
+    assert session_by(http, X_Session_Token=tokens["session_token"]) == 410
+
+
 def test_a_password_changed_through_allauth_ends_tokens_and_session(http: Http, ada):
     tokens = tokens_of(log_in(http))
     change = {"current_password": PASSWORD, "new_password": "another battery staple"}
