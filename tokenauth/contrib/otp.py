@@ -18,10 +18,11 @@ def challenge(user: AbstractBaseUser, client: Any, device: Any, request: Any) ->
     Side effects: where he only has devices to which codes are sent, one is sent to each.
     """
     devices = list(devices_for_user(user))
-    if devices and all(each.is_interactive() for each in devices):
-        for each in devices:
-            each.generate_challenge()
-    return Challenge(tuple(sorted({_kind_of(each) for each in devices}))) if devices else None
+    at_hand = [each for each in devices if not each.is_interactive()]
+    for each in devices if not at_hand else ():
+        each.generate_challenge()
+    kinds = {_kind_of(each) for each in at_hand or devices}
+    return Challenge(tuple(sorted(kinds))) if kinds else None
 
 
 def verify(user: AbstractBaseUser, method: str, response: str, request: Any) -> bool:

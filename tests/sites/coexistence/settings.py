@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_email",
     "hijack",
     "import_export",
     "tests.sites.coexistence",

@@ -124,6 +124,16 @@ def test_a_locked_account_is_locked_for_allauth_too(http: Http, ada, web):
     assert not TokenFamily.objects.exists()
 
 
+def test_axes_has_to_be_told_what_a_login_calls_the_name(http: Http, ada, web, settings):
+    """By default it is the user model's USERNAME_FIELD."""
+    settings.AXES_USERNAME_FORM_FIELD = "email"
+    fail(http, 1)
+    settings.AXES_USERNAME_FORM_FIELD = "username"
+    fail(http, 1)
+
+    assert {attempt.username for attempt in AccessAttempt.objects.all()} == {None, "ada"}
+
+
 @pytest.mark.usefixtures("ada")
 def test_the_sites_own_pages_still_show_axes_page(http: Http):
     """Only our own answers are left alone."""

@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
+from django.core import mail
 from django_otp.oath import TOTP
+from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -109,6 +111,24 @@ def test_a_backup_code_opens_where_the_authenticator_is_not_at_hand(http: Http, 
     assert step["methods"] == ["otp_static", "otp_totp"]
     assert answer.status_code == 200
     assert respond(http, challenged(http)["challenge"], "kptqz3ua", method="otp_static").status_code == 400
+
+
+def test_a_user_whose_only_device_is_his_mail_is_sent_a_code(http: Http, ada, web):
+    EmailDevice.objects.create(user=ada, name="mail", email=ada.email)
+    step = challenged(http)
+    code = str(mail.outbox[0].body).strip()
+
+    answer = respond(http, step["challenge"], code, method="otp_email")
+
+    assert (step["methods"], mail.outbox[0].to, len(mail.outbox)) == (["otp_email"], [ada.email], 1)
+    assert answer.status_code == 200
+
+
+def test_no_code_is_sent_to_whom_has_it_at_hand(http: Http, ada, phone, web):
+    EmailDevice.objects.create(user=ada, name="mail", email=ada.email)
+
+    assert challenged(http)["methods"] == ["otp_totp"]
+    assert mail.outbox == []
 
 
 def test_a_backup_code_is_none_of_the_authenticators(http: Http, ada, phone, web):
