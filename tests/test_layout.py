@@ -1,4 +1,4 @@
-"""What other services validate tokens with must run where there is no database."""
+"""What a module may load: validating tokens no database, and the app none of those it has bridges to."""
 
 import subprocess
 import sys
@@ -17,3 +17,21 @@ def test_validating_a_token_loads_no_database_layer(module):
     )
 
     assert answer.stdout.strip() == "False"
+
+
+SITE = """
+import django, sys
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="x", INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "tokenauth"]
+)
+django.setup()
+import tokenauth.api.urls, tokenauth.contrib, tokenauth.tasks
+print([name for name in ("allauth", "django_otp", "hijack") if name in sys.modules])
+"""
+
+
+def test_a_site_without_the_bridged_apps_loads_none_of_them():
+    answer = subprocess.run([sys.executable, "-c", SITE], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "[]"

@@ -102,6 +102,11 @@ class Settings(BaseModel):
     TOKEN_CACHE: int = Field(default=20_000, ge=2)
     #: Keep the plans of the refresh statements on a PostgreSQL connection; `auto`: not behind a pooler.
     PREPARED: Literal["auto", "on", "off"] = "auto"
+    #: Seconds a session lives in which somebody acts in the user's name.
+    IMPERSONATION_LIFETIME: int = Field(default=3600, ge=60, le=86_400)
+    #: Public clients that may log in through allauth's headless API; the first is that of a login that
+    #: names none. Empty: nobody may.
+    ALLAUTH_CLIENTS: tuple[str, ...] = ()
     #: End the user's families when he logs out of the Django session.
     END_ON_LOGOUT: bool = False
     #: End a user's families when his groups, permissions, is_staff or is_superuser change.

@@ -92,7 +92,10 @@ def clients_changed(sender: type[models.Model], using: str, **kwargs: Any) -> No
 
 @receiver(user_logged_out, dispatch_uid="tokenauth.logged_out")
 def logged_out(sender: Any, user: Any, **kwargs: Any) -> None:
-    """End the user's tokens with his Django session, where the site asks for it."""
+    """End the user's tokens with his Django session, where the site asks for it; not with the session of
+    somebody who acts in his name (django-hijack)."""
+    if getattr(kwargs.get("request"), "session", {}).get("hijack_history"):
+        return
     if conf.current().END_ON_LOGOUT and isinstance(user, get_user_model()):
         _end_tokens_of(user, cause=Cause.LOGGED_OUT)
 

@@ -115,6 +115,7 @@ NEVER = [
     never("tokenauth_family_epochs", family, ep_client=-1),
     never("tokenauth_family_epochs", family, ep_device=-1),
     never("tokenauth_family_epochs", family, ep_user=-1),
+    never("tokenauth_family_epochs", family, ep_impersonator=-1),
     never("tokenauth_client_epoch", client, epoch=-1),
     never("tokenauth_client_kind", client, kind="browser"),
     never("tokenauth_device_epoch", device, epoch=-1),

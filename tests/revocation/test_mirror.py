@@ -86,6 +86,14 @@ def test_a_token_at_or_above_a_floor_lives(given):
     assert floors_of(given).why_refused(claims()) is None
 
 
+def test_a_token_dies_with_the_account_of_who_acts_in_it_too():
+    acted = claims(act="9", act_ep=4)
+
+    assert floors_of(order(Kind.USER, "9", 5)).why_refused(acted) is Cause.ACCOUNT_CHANGED
+    assert floors_of(order(Kind.USER, "9", 4)).why_refused(acted) is None
+    assert floors_of(order(Kind.USER, "", 9)).why_refused(claims()) is None
+
+
 _orders = st.lists(
     st.builds(
         order,

@@ -137,6 +137,19 @@ def test_an_optional_claim_that_is_there_is_not_ignored(name, value):
     _refused(**{name: value})
 
 
+def test_the_epoch_of_who_acts_may_be_absent():
+    written = claims(act="9", act_ep=4, kid="k")
+
+    assert written.members()["act"] == {"sub": "9", "ep": 4}
+    assert parsed(written.members(), kid="k") == written
+    assert parsed(members(act={"sub": "9"}), kid="k").act_ep == 0
+
+
+@pytest.mark.parametrize("value", [None, "", "1", -1, 1.0, True, [], {}, 2**63], ids=_id)
+def test_the_epoch_of_who_acts_is_a_count(value):
+    _refused(act={"sub": "9", "ep": value})
+
+
 @pytest.mark.parametrize("value", [value for value in NO_NUMBER if value is not ...], ids=_id)
 def test_nbf_is_a_second_where_it_is_there(value):
     with pytest.raises(ValueError):  # noqa: PT011 - infinity is no JSON at all

@@ -26,6 +26,7 @@ class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
         "on_device",
         "created_at",
         "generation",
+        "impersonator",
         "revoked_at",
         "cause",
     )

@@ -88,3 +88,12 @@ def _explain(view: Any, refusal: APIException) -> None:
         raise refusal
 
     view.permission_denied = permission_denied
+
+
+class NotImpersonated(BasePermission):
+    """Refuses a token in which somebody else acts in the user's name: for what only the user may do."""
+
+    message = "Nobody may do this in another's name."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return not (isinstance(request.auth, AccessClaims) and request.auth.act)

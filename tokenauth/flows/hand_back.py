@@ -50,7 +50,11 @@ def _refresh_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke
         return Refused(Cause.BINDING, facts.family.id)
     if facts.family.revoked_at is not None:
         return NothingToRevoke()
-    return revoke(OfFamily(facts.family.id), cause=Cause.LOGGED_OUT, actor=facts.family.user_key)
+    return revoke(
+        OfFamily(facts.family.id),
+        cause=Cause.LOGGED_OUT,
+        actor=facts.family.impersonator or facts.family.user_key,
+    )
 
 
 def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
@@ -67,7 +71,7 @@ def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke 
         return Refused(Cause.BINDING, claims.sid)
     if _is_dead(claims):
         return NothingToRevoke()
-    return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.sub)
+    return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.act or claims.sub)
 
 
 def _is_dead(claims: AccessClaims) -> bool:

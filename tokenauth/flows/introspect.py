@@ -58,7 +58,7 @@ def introspect(token: str, *, caller: KnownClient) -> Active | Inactive | Refuse
     # an access token outlives the idle timeout of its family by its own short life
     dead = standing.why_dead(facts, MIRROR.floors(), moment) not in (None, Cause.DEVICE_OFFLINE)
     user = None if dead else standing.account_of(facts)
-    if user is None:
+    if user is None or standing.impersonator_is_gone(facts.family):
         return Inactive()
     looks = account_changes.compared(user, fingerprint=facts.fingerprint, epoch=facts.account_epoch)
     if looks is Looks.CHANGED:
@@ -70,6 +70,8 @@ def _visible(claims: AccessClaims, caller: KnownClient) -> dict[str, Any]:
     members = claims.members()
     audience = [name for name in claims.aud if name in caller.audiences]
     shown = {name: value for name, value in members.items() if name not in {"ep", "did", "gen", "br"}}
+    if claims.act:
+        shown["act"] = {"sub": claims.act}
     return {
         "active": True,
         **shown,

@@ -17,7 +17,7 @@ from django.db.models import Subquery
 from tokenauth import conf, signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import account_changes, pair
+from tokenauth.flows import account_changes, pair, standing
 from tokenauth.flows.account_changes import Looks
 from tokenauth.flows.asked import LoginAsked
 from tokenauth.flows.moment import Moment
@@ -34,6 +34,7 @@ from tokenauth.models.key import KeyPurpose
 from tokenauth.models.order import OrderKind
 from tokenauth.observability import log
 from tokenauth.policy import grant
+from tokenauth.policy.builtin import Policy
 from tokenauth.revocation import orders
 from tokenauth.revocation.mirror import Kind
 from tokenauth.revocation.process import MIRROR
@@ -63,7 +64,8 @@ def issue(
         The pair, or the cause: `CREDENTIALS` where user or epochs changed meanwhile.
 
     Side effects: ends the device's former family (policy), the user's oldest ones beyond
-    FAMILIES_PER_USER; events `issued` and `ended`.
+    FAMILIES_PER_USER; events `issued` and `ended`. Whoever acts in the user's name (`asked.impersonator`)
+    ends none of the user's own, and his family lives no longer than IMPERSONATION_LIFETIME.
     """
     policy = asked.client.policy
     if policy.proof == "required":
@@ -79,7 +81,7 @@ def issue(
         seen = before_authentication(client_pk=asked.client.pk)
 
     moment = Moment()
-    stamps = _stamps(user, asked, seen)
+    stamps = _stamps(user, asked, backend, seen)
     if isinstance(stamps, Refused):
         return stamps
     for _ in range(ATTEMPTS):
@@ -116,10 +118,14 @@ class Stamps:
     site: int
     client: int
     user: int
+    impersonator: int = 0
 
 
-def _stamps(user: AbstractBaseUser, asked: LoginAsked, seen: Seen) -> Stamps | Refused:
+def _stamps(user: AbstractBaseUser, asked: LoginAsked, backend: str, seen: Seen) -> Stamps | Refused:
     """Compare what was seen with how it stands now; on a difference the login has been overtaken."""
+    impersonator = _epoch_of_impersonator(asked, backend)
+    if isinstance(impersonator, Refused):
+        return impersonator
     now = _standing_now(user, asked)
     overtaken = (
         now.disabled
@@ -130,7 +136,19 @@ def _stamps(user: AbstractBaseUser, asked: LoginAsked, seen: Seen) -> Stamps | R
     )
     if overtaken:
         return Refused(Cause.CREDENTIALS)
-    return _raised_to_known_floors(now.epochs, asked, users.key_of(user))
+    stamps = _raised_to_known_floors(now.epochs, asked, users.key_of(user))
+    return replace(stamps, impersonator=impersonator)
+
+
+def _epoch_of_impersonator(asked: LoginAsked, backend: str) -> int | Refused:
+    if not asked.impersonator:
+        return 0
+    # the epoch first: an account that is disabled after the question dies with what is stamped here
+    epoch = AccountState.objects.using(database()).epoch_of(asked.impersonator)
+    floor = MIRROR.floors().floor(Kind.USER, asked.impersonator)
+    if epoch < floor or not standing.may_act(asked.impersonator, backend):
+        return Refused(Cause.CREDENTIALS)
+    return epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +243,14 @@ def _made(
     device = _device(asked, user_key, seen, moment)
     if isinstance(device, Refused):
         return device
-    if policy.same_device == "replace":
+    replaces = policy.same_device == "replace" and not asked.impersonator
+    if replaces:
         _end(TokenFamily.objects.using(alias).filter(live_device=device.pk), Cause.REPLACED, moment)
-    _end_oldest_beyond_cap(user_key, moment)
+    if not asked.impersonator:
+        _end_oldest_beyond_cap(user_key, moment)
 
     refresh_key = KEYRING.active(KeyPurpose.REFRESH)
-    absolute = moment.at + timedelta(seconds=policy.absolute)
+    absolute = moment.at + timedelta(seconds=_longest(policy, asked))
     family = TokenFamily(
         user_key=user_key,
         client_id=asked.client.pk,
@@ -246,7 +266,7 @@ def _made(
         policy=policy.name,
         created_at=moment.at,
         absolute_expires_at=absolute,
-        live_device=device.pk if policy.same_device == "replace" else None,
+        live_device=device.pk if replaces else None,
         secret=os.urandom(32),
         rotated_at=moment.at,
         exact=policy.makes_exact(key_was_sent=asked.key_was_sent),
@@ -257,6 +277,7 @@ def _made(
         ep_client=stamps.client,
         ep_device=device.epoch,
         ep_user=stamps.user,
+        ep_impersonator=stamps.impersonator,
     )
     family.save(using=alias, force_insert=True)
     _write_issued(family, asked, user.get_username(), moment)
@@ -271,6 +292,12 @@ def _made(
         granted=granted,
     )
     return Issued(pair.of(family, asked.client.client_id, answer))
+
+
+def _longest(policy: Policy, asked: LoginAsked) -> int:
+    return (
+        min(policy.absolute, conf.current().IMPERSONATION_LIFETIME) if asked.impersonator else policy.absolute
+    )
 
 
 def _device(asked: LoginAsked, user_key: str, seen: Seen, moment: Moment) -> Device | Refused:
@@ -307,7 +334,7 @@ def _device_at_known_floor(device: Device) -> Device:
 
 def _end_oldest_beyond_cap(user_key: str, moment: Moment) -> None:
     others = conf.current().FAMILIES_PER_USER - 1
-    live = TokenFamily.objects.using(database()).of_user(user_key).live(at=moment.at)
+    live = TokenFamily.objects.using(database()).of_user(user_key).own().live(at=moment.at)
     beyond = list(live.values_list("pk", flat=True)[others : others + _MOST_CAPPED])
     if beyond:
         _end(TokenFamily.objects.using(database()).filter(pk__in=beyond), Cause.CAPPED, moment)

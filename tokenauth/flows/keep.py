@@ -165,6 +165,7 @@ def _stamped_anew(facts: Facts, moment: Moment) -> TokenPair:
         device=family.device_id,
         generation=family.generation,
         branch=0,
+        actor=family.impersonator,
     )
     trail.save(kept, using=alias)
     answer = Answer(

@@ -103,7 +103,7 @@ def continue_login(
 def _continued(
     answer: SecondStep, client: KnownClient, origin: Origin, request: HttpRequest
 ) -> Issued | Refused:
-    if not _may_log_in(client):
+    if not may_log_in(client):
         return Refused(Cause.NOT_FIRST_PARTY)
     step = challenge.opened(answer.challenge, client=client)
     if step is None or answer.method not in step.methods:
@@ -193,7 +193,7 @@ def _note_refusal(refused: Refused, client: KnownClient, origin: Origin) -> None
 def _limited(asked: LoginAsked) -> Refused | None:
     """What is refused whoever asks, before the first query and before anything is hashed: else the
     answer would tell a right password."""
-    if not _may_log_in(asked.client):
+    if not may_log_in(asked.client):
         return Refused(Cause.NOT_FIRST_PARTY)
     if (unacceptable := _unacceptable(asked)) is not None:
         return unacceptable
@@ -202,8 +202,8 @@ def _limited(asked: LoginAsked) -> Refused | None:
     return limits.login_from(asked.origin.address)
 
 
-def _may_log_in(client: KnownClient) -> bool:
-    # a resource server checks tokens and never holds a family
+def may_log_in(client: KnownClient) -> bool:
+    """Whether a client is one of the site's own; a resource server checks tokens and never holds a family."""
     return client.first_party and client.kind != Client.Kind.RESOURCE
 
 

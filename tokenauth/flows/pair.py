@@ -117,6 +117,7 @@ def _claims(family: TokenFamily, client_id: str, answer: Answer) -> AccessClaims
         amr=tuple(family.amr.split()),
         act=family.impersonator,
         cnf_jkt=family.jkt,
+        act_ep=family.ep_impersonator,
     )
 
 

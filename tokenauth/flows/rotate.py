@@ -173,7 +173,7 @@ def _judged(facts: Facts, claims: RefreshClaims, asked: Asked, moment: Moment) -
     if cause is not None and not (cause is Cause.DEVICE_OFFLINE and _is_newer(claims, family)):
         return _refused(cause, family)
     user = standing.account_of(facts)
-    if user is None:
+    if user is None or standing.impersonator_is_gone(family):
         return _ended(EventKind.ENDED, Cause.ACCOUNT_GONE, facts, asked, moment)
     looks = account_changes.compared(user, fingerprint=facts.fingerprint, epoch=facts.account_epoch)
     if looks in (Looks.BETTER_HASH, Looks.CHANGED):

@@ -49,6 +49,11 @@ class Owner:
     def user_key(self) -> str:
         return self.claims.sub
 
+    @property
+    def actor(self) -> str:
+        """Whom the trail names: who acts in the user's name, else the user."""
+        return self.claims.act or self.claims.sub
+
 
 def standing(user_key: str) -> QuerySet[TokenFamily]:
     """Return the account's sessions that are alive, newest first. Two queries before the list's own."""
@@ -79,7 +84,7 @@ def end_one(family_id: UUID, *, owner: Owner) -> Ended | Refused:
         return refused
     if own.revoked_at is not None:
         return Ended(0)
-    ended = revoke(OfFamily(family_id), cause=Cause.LOGGED_OUT, actor=owner.user_key)
+    ended = revoke(OfFamily(family_id), cause=Cause.LOGGED_OUT, actor=owner.actor)
     return Ended(ended.families)
 
 
@@ -88,7 +93,7 @@ def end_others(*, owner: Owner) -> Ended | Refused:
     if (refused := _not_recent(owner)) is not None:
         return refused
     others = standing(owner.user_key).exclude(pk=owner.claims.sid).count()
-    revoke_others(user_key=owner.user_key, but_family=owner.claims.sid, actor=owner.user_key)
+    revoke_others(user_key=owner.user_key, but_family=owner.claims.sid, actor=owner.actor)
     return Ended(others)
 
 
@@ -97,7 +102,7 @@ def end_all(*, owner: Owner) -> Ended | Refused:
     if (refused := _not_recent(owner)) is not None:
         return refused
     sessions = standing(owner.user_key).count()
-    revoke(OfUser(owner.user_key), cause=Cause.LOGGED_OUT, actor=owner.user_key)
+    revoke(OfUser(owner.user_key), cause=Cause.LOGGED_OUT, actor=owner.actor)
     return Ended(sessions)
 
 
@@ -111,13 +116,15 @@ def lose_device(device_id: UUID, *, owner: Owner) -> Ended | Refused:
     if own.lost_at is not None:
         return Ended(0)
     sessions = standing(owner.user_key).filter(device_id=device_id).count()
-    revoke(OfDevice(device_id, lost=True), actor=owner.user_key)
+    revoke(OfDevice(device_id, lost=True), actor=owner.actor)
     return Ended(sessions)
 
 
 def _not_recent(owner: Owner) -> Refused | None:
     """Refuse unless the login is recent or the password came with the call (RFC 9470, ASVS 7.5.2)."""
-    if timezone.now().timestamp() - owner.claims.auth_time <= owner.policy.sensitive_max_age:
+    recent = timezone.now().timestamp() - owner.claims.auth_time <= owner.policy.sensitive_max_age
+    # who acts in the user's name has not logged in as him
+    if recent and not owner.claims.act:
         return None
     if owner.password is None:
         return Refused(Cause.OLD_LOGIN)

@@ -12,10 +12,12 @@ from tokenauth.errors import Cause
 from tokenauth.flows import account_changes
 from tokenauth.flows.moment import Moment
 from tokenauth.models import rotation, users
+from tokenauth.models.account import AccountState
 from tokenauth.models.device import as_public_id
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
 from tokenauth.revocation.mirror import Floors, Kind
+from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import database
 
 if TYPE_CHECKING:
@@ -81,6 +83,24 @@ def refuses_by_row(backend: str, user: AbstractBaseUser) -> bool:
     if not isinstance(asked, ModelBackend) or not _asks_only_the_row(asked):
         return False
     return not asked.user_can_authenticate(cast("User", user))
+
+
+def impersonator_is_gone(family: TokenFamily) -> bool:
+    """Whether who acts in the user's name may no longer log in, or his own tokens were ended since.
+
+    No query where nobody does; else two, and those of the family's backend.
+    """
+    if not family.impersonator:
+        return False
+    floor = MIRROR.floors().floor(Kind.USER, family.impersonator)
+    epoch = AccountState.objects.using(database()).epoch_of(family.impersonator)
+    return family.ep_impersonator < max(epoch, floor) or not may_act(family.impersonator, family.backend)
+
+
+def may_act(user_key: str, backend: str) -> bool:
+    """Ask a backend whether it knows an active account of that key."""
+    pk = users.pk_of(user_key)
+    return pk is not None and load_backend(backend).get_user(pk) is not None
 
 
 def _asks_only_the_row(backend: ModelBackend) -> bool:

@@ -216,6 +216,7 @@ def _event(
         generation=generation,
         branch=branch,
         cause=cause,
+        actor=family.impersonator,
         data=data,
         detail=personal,
     )

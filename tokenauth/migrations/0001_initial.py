@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 ('ep_client', models.BigIntegerField(default=0)),
                 ('ep_device', models.BigIntegerField(default=0)),
                 ('ep_user', models.BigIntegerField(default=0)),
+                ('ep_impersonator', models.BigIntegerField(default=0)),
             ],
             options={
                 'verbose_name_plural': 'token families',
@@ -320,6 +321,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tokenfamily',
-            constraint=models.CheckConstraint(condition=models.Q(('ep_client__gte', 0), ('ep_device__gte', 0), ('ep_site__gte', 0), ('ep_user__gte', 0)), name='tokenauth_family_epochs'),
+            constraint=models.CheckConstraint(condition=models.Q(('ep_client__gte', 0), ('ep_device__gte', 0), ('ep_site__gte', 0), ('ep_user__gte', 0), ('ep_impersonator__gte', 0)), name='tokenauth_family_epochs'),
         ),
     ]

@@ -5,10 +5,10 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.timezone import make_naive
 
-from tokenauth.models.account import Site
+from tokenauth.models.account import AccountState, Site
 from tokenauth.models.client import Client
 from tokenauth.models.device import Device
 from tokenauth.models.ids import new_id
@@ -30,14 +30,26 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
         """Families that may still rotate by their own row; epochs are judged apart."""
         return self.filter(revoked_at=None, refresh_expires_at__gt=at, absolute_expires_at__gt=at)
 
+    def own(self) -> Self:
+        """Families in which nobody acts in the user's name."""
+        return self.filter(impersonator="")
+
+    def impersonated(self, *, user_key: str, by: str) -> Self:
+        """Families of a user that were made by somebody who acts in his name."""
+        return self.filter(user_key=user_key, impersonator=by)
+
     def standing(self, *, account_epoch: int, site: Site, at: datetime) -> Self:
         """Live families that no epoch above them has passed: what a user sees as his sessions."""
-        alive = self.live(at=at).filter(
-            client__disabled_at=None,
-            ep_client__gte=F("client__epoch"),
-            ep_device__gte=F("device__epoch"),
-            ep_user__gte=account_epoch,
-            ep_site__gte=site.epoch,
+        alive = (
+            self.live(at=at)
+            .filter(
+                client__disabled_at=None,
+                ep_client__gte=F("client__epoch"),
+                ep_device__gte=F("device__epoch"),
+                ep_user__gte=account_epoch,
+                ep_site__gte=site.epoch,
+            )
+            .exclude(below_impersonator())
         )
         if site.issued_before is None:
             return alive
@@ -53,6 +65,14 @@ class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
         return self.filter(revoked_at=None).update(
             revoked_at=at, cause=cause, actor=actor[:255], live_device=None
         )
+
+
+def below_impersonator() -> Q:
+    """Families whose impersonator's own tokens were ended since they were made."""
+    passed = AccountState.objects.filter(
+        user_key=OuterRef("impersonator"), epoch__gt=OuterRef("ep_impersonator")
+    )
+    return ~Q(impersonator="") & Q(Exists(passed))
 
 
 class TokenFamily(models.Model):
@@ -102,6 +122,8 @@ class TokenFamily(models.Model):
     ep_client = models.BigIntegerField(default=0)
     ep_device = models.BigIntegerField(default=0)
     ep_user = models.BigIntegerField(default=0)
+    #: Of the account of `impersonator`; 0 without one.
+    ep_impersonator = models.BigIntegerField(default=0)
 
     objects = TokenFamilyQuerySet.as_manager()
 
@@ -135,7 +157,8 @@ class TokenFamily(models.Model):
             ),
             models.CheckConstraint(condition=Q(transport__in=[1, 2]), name="tokenauth_family_transport"),
             models.CheckConstraint(
-                condition=Q(ep_site__gte=0, ep_client__gte=0, ep_device__gte=0, ep_user__gte=0),
+                condition=Q(ep_site__gte=0, ep_client__gte=0, ep_device__gte=0, ep_user__gte=0)
+                & Q(ep_impersonator__gte=0),
                 name="tokenauth_family_epochs",
             ),
         ]

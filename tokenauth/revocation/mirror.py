@@ -103,6 +103,8 @@ class Floors:
             return Cause.ENDED
         if claims.ep.user < self.floor(Kind.USER, claims.sub):
             return Cause.ACCOUNT_CHANGED
+        if claims.act and claims.act_ep < self.floor(Kind.USER, claims.act):
+            return Cause.ACCOUNT_CHANGED
         if (
             claims.ep.device < self.floor(Kind.DEVICE, claims.device)
             or claims.ep.client < self.floor(Kind.CLIENT, claims.client_id)

@@ -54,8 +54,10 @@ class AccessClaims(NamedTuple):
     kid: str = ""
     acr: str = ""
     amr: tuple[str, ...] = ()
+    #: User key of who acts in the user's name (RFC 8693 4.1), and the epoch of that account.
     act: str = ""
     cnf_jkt: str = ""
+    act_ep: int = 0
 
     @property
     def sid(self) -> UUID:
@@ -102,7 +104,7 @@ class AccessClaims(NamedTuple):
         if self.amr:
             members["amr"] = list(self.amr)
         if self.act:
-            members["act"] = {"sub": self.act}
+            members["act"] = {"sub": self.act, "ep": self.act_ep} if self.act_ep else {"sub": self.act}
         if self.cnf_jkt:
             members["cnf"] = {"jkt": self.cnf_jkt}
         return members
@@ -210,6 +212,7 @@ def parsed(members: Mapping[str, Any], *, kid: str) -> AccessClaims:
         amr=_texts(members["amr"]) if "amr" in members else (),
         act=_member_of(members["act"], "sub") if "act" in members else "",
         cnf_jkt=_member_of(members["cnf"], "jkt") if "cnf" in members else "",
+        act_ep=_whole(members["act"].get("ep", 0), at_most=_LARGEST_EPOCH) if "act" in members else 0,
     )
 
 

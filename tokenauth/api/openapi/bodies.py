@@ -239,6 +239,7 @@ class UserSession(serializers.Serializer[Any]):
     last_used_at = serializers.DateTimeField(help_text="Rounded down to 15 minutes.")
     expires_at = serializers.DateTimeField(help_text="Unless it is used before.")
     scope = serializers.CharField()
+    impersonated = serializers.BooleanField(help_text="Somebody of the site's acts in the user's name.")
 
 
 class UserDevice(DeviceName):

@@ -184,6 +184,7 @@ _SESSION = {
     "last_used_at": _WHEN,
     "expires_at": _WHEN,
     "scope": "orders:read",
+    "impersonated": False,
 }
 _DEVICE = {
     "id": _ID,

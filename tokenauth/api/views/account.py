@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from tokenauth.api import errors, parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.authentication import TokenAuthentication
+from tokenauth.api.backend_requests import for_backends
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Cause, Refused
@@ -45,7 +46,7 @@ class AccountEndpoint(PinnedView):
             policy=_policy_of(claims),
             address=origin_of(request._request).address,
             password=sent.hidden("password"),
-            request=request._request,
+            request=for_backends(request._request),
         )
 
     def refuse(self, refused: Refused) -> Response:

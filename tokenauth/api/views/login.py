@@ -5,6 +5,7 @@ from rest_framework.response import Response
 
 from tokenauth.api import errors, parameters
 from tokenauth.api.address import origin_of
+from tokenauth.api.backend_requests import for_backends
 from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.answers import token_response
@@ -28,7 +29,7 @@ class LoginView(PinnedView):
             return self.refuse(client)
         credentials = Credentials.sent(sent.required("username"), sent.required_hidden("password"))
         asked = _asked(request, sent, client.client)
-        outcome = login(credentials, asked=asked, request=request._request)
+        outcome = login(credentials, asked=asked, request=for_backends(request._request))
         match outcome:
             case Refused():
                 return self.refuse(outcome)
@@ -53,7 +54,10 @@ class ContinueLoginView(PinnedView):
             sent.token("challenge"), sent.required("method"), sent.required_hidden("response")
         )
         outcome = continue_login(
-            answer, client=client.client, origin=origin_of(request._request), request=request._request
+            answer,
+            client=client.client,
+            origin=origin_of(request._request),
+            request=for_backends(request._request),
         )
         return self.refuse(outcome) if isinstance(outcome, Refused) else token_response(outcome.pair)
 

@@ -65,4 +65,5 @@ def _members(family: TokenFamily, current: UUID) -> dict[str, Any]:
         "last_used_at": time_of(max(rounded(family.rotated_at.timestamp()), created)),
         "expires_at": time_of(family.refresh_expires_at.timestamp()),
         "scope": family.scope,
+        "impersonated": bool(family.impersonator),
     }

@@ -10,14 +10,14 @@ from tokenauth.errors import Cause
 from tokenauth.flows.housekeeping import batches
 from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.models import AccountState, Client, Device, Site, TokenFamily
-from tokenauth.models.family import TokenFamilyQuerySet
+from tokenauth.models.family import TokenFamilyQuerySet, below_impersonator
 from tokenauth.tokens.keyring import database
 
 ACTOR = "tokenauth.stamp"
 
 
 def stamp(at: datetime, allowance: Allowance | None = None) -> int:
-    """End the rows of families that the epoch of account, client, device or site has passed.
+    """End the rows of families that the epoch of account, impersonator, client, device or site has passed.
 
     Nobody depends on it: every reader judges by the epochs. The trail has the revocation already.
 
@@ -30,7 +30,7 @@ def stamp(at: datetime, allowance: Allowance | None = None) -> int:
     alive = TokenFamily.objects.filter(revoked_at=None, absolute_expires_at__gt=at)
     # in this order, so that the cause is the one a refresh is refused for
     by_cause = (
-        (Cause.ACCOUNT_CHANGED, alive.filter(_below_account())),
+        (Cause.ACCOUNT_CHANGED, alive.filter(_below_account() | below_impersonator())),
         (Cause.REVOKED, alive.filter(_below_others(Site.objects.using(alias).now()))),
     )
 
