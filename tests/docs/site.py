@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from project.processes import end_with_parent
-from tests.docs.pages import Block
+from tests.docs.pages import ROOT, Block
 
 #: Seconds that a site gets to answer.
 PATIENCE = 90
@@ -59,9 +59,11 @@ class Site:
     @contextlib.contextmanager
     def serving(self, command: str = "") -> Iterator[None]:
         """Keep a server in front of the site until the block is left."""
-        words = self._ours(command or f"python manage.py runserver --noreload {USUAL}")
+        words = command.strip() or "python manage.py runserver"
+        if words.endswith("runserver"):
+            words += f" --noreload {USUAL}"
         server = subprocess.Popen(
-            words,
+            self._ours(words),
             shell=True,
             cwd=self.folder,
             env=self.environment(),
@@ -113,6 +115,8 @@ class Site:
             if not name.startswith(("DJANGO_", "DATABASE_", "REDIS_", "CELERY_"))
             and name not in {"PYTHONPATH", "SITE_VAR", "PORT"}
         }
+        if self.python == Path(sys.executable):
+            kept["PYTHONPATH"] = str(ROOT)  # the app of this checkout, wherever the tests' own lies
         # the shell of a page: no bytecode beside its sources, which a test writes within one second
         kept["PYTHONDONTWRITEBYTECODE"] = "1"
         return {**kept, "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
