@@ -1,7 +1,8 @@
 """The pages as text: their code blocks, headings and links.
 
 A comment above a code block says what a test does with it, and no reader sees it:
-`<!-- run: console -->`, `<!-- run: shell -->`, `<!-- run: server -->`, `<!-- run: write FILE -->` or
+`<!-- run: console -->`, `<!-- run: shell -->`, `<!-- run: server -->`,
+`<!-- run: background -->`, `<!-- run: write FILE -->` or
 `<!-- run: append FILE -->`. A block that nothing runs says `<!-- not run: WHY -->`.
 """
 

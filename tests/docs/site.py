@@ -57,19 +57,22 @@ class Site:
         ](block)
 
     @contextlib.contextmanager
+    def running(self, command: str) -> Iterator[None]:
+        """Keep a process beside the site until the block is left."""
+        beside = self._started(command)
+        try:
+            yield
+        finally:
+            os.killpg(beside.pid, signal.SIGKILL)
+            beside.wait()
+
+    @contextlib.contextmanager
     def serving(self, command: str = "") -> Iterator[None]:
         """Keep a server in front of the site until the block is left."""
         words = command.strip() or "python manage.py runserver"
         if words.endswith("runserver"):
             words += f" --noreload {USUAL}"
-        server = subprocess.Popen(
-            self._ours(words),
-            shell=True,
-            cwd=self.folder,
-            env=self.environment(),
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
+        server = self._started(words)
         try:
             self._wait_for(server)
             yield
@@ -120,6 +123,16 @@ class Site:
         # the shell of a page: no bytecode beside its sources, which a test writes within one second
         kept["PYTHONDONTWRITEBYTECODE"] = "1"
         return {**kept, "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    def _started(self, command: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self._ours(command),
+            shell=True,
+            cwd=self.folder,
+            env=self.environment(),
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
 
     def _append(self, block: Block) -> None:
         with self._file(block.target).open("a") as file:

@@ -11,7 +11,7 @@ from tests.docs.site import Site, commands
 
 #: What a reader sees and nobody could run.
 SHOWN = {"text", "{toctree}", "{include}", ""}
-DEEDS = {"append", "write", "console", "shell", "server"}
+DEEDS = {"append", "write", "console", "shell", "server", "background"}
 
 
 def walk(page: Path, site: Site, stack: ExitStack) -> None:
@@ -35,8 +35,8 @@ def _is_told(block: Block) -> bool:
 
 
 def _do(block: Block, site: Site, stack: ExitStack) -> None:
-    if block.deed == "server":
+    if block.deed in {"server", "background"}:
         ((command, _),) = commands(block)
-        stack.enter_context(site.serving(command))
+        stack.enter_context(site.serving(command) if block.deed == "server" else site.running(command))
     elif block.deed:
         site.apply(block)
