@@ -5,11 +5,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.docs.pages import DOCS, blocks
+from tests.docs.pages import DOCS
 from tests.docs.site import USUAL, Site
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -34,13 +35,10 @@ WITHOUT_LOCKS = "globalThis.session = new Session({base: '/auth/', clientId: 'we
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The tutorial's site on several processes, which serves the recipe's own files beside its API."""
-    made = Site(tmp_path_factory.mktemp("shop"))
-    for block in blocks(DOCS / "tutorial/index.md"):
-        is_set_up = "startproject" in block.code or "manage.py migrate" in block.code
-        if block.deed in {"append", "write", "shell"} or (block.deed == "console" and is_set_up):
-            made.apply(block)
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("tabs") / "shop")
+    made = Site(folder, package="shop")
     with (made.folder / "shop/urls.py").open("a") as urls:
         urls.write(SERVES_THE_RECIPE)
     server = (

@@ -1,13 +1,11 @@
 """The how-to pages, each executed on a site on which the tutorial would run."""
 
 import json
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.docs import walk
-from tests.docs.pages import DOCS, blocks
+from tests.docs.conftest import New
+from tests.docs.pages import DOCS
 from tests.docs.site import PATIENCE, Site
 
 HOW_TO = DOCS / "how-to"
@@ -28,32 +27,6 @@ TELL_FOR_THEMSELVES = (
     "revoke-a-lost-device",
 )
 EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery")
-
-New = Callable[..., Site]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tutorial's site before its first request: all that it writes, makes and registers."""
-    site = Site(tmp_path_factory.mktemp("shop"))
-    console = ("startproject", "manage.py migrate")
-    for block in blocks(DOCS / "tutorial/index.md"):
-        if block.deed in {"append", "write", "shell"} or (
-            block.deed == "console" and any(word in block.code for word in console)
-        ):
-            site.apply(block)
-    return site.folder
-
-
-@pytest.fixture
-def new(finished: Path, tmp_path: Path) -> New:
-    """A copy of it, with what a page names and a test has elsewhere."""
-
-    def copy(**instead: str) -> Site:
-        folder = shutil.copytree(finished, tmp_path / "shop")
-        return Site(folder, instead=instead, package="shop")
-
-    return copy
 
 
 @pytest.mark.slow
