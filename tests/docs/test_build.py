@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.docs.pages import DOCS, ROOT, blocks
+
+#: Characters of a picture that fit beside the navigation.
+WIDTH = 84
 
 
 def test_the_documentation_builds_with_every_warning_an_error(tmp_path):
@@ -22,3 +24,16 @@ def test_the_documentation_builds_with_every_warning_an_error(tmp_path):
 
     assert (built.returncode, built.stderr) == (0, "")
     assert (tmp_path / "html/index.html").exists()
+
+
+def test_no_picture_is_cut_off():
+    wide = [
+        f"{page.name}: {line}"
+        for page in DOCS.rglob("*.md")
+        for block in blocks(page)
+        if block.language == "text"
+        for line in block.code.splitlines()
+        if len(line) > WIDTH
+    ]
+
+    assert wide == []

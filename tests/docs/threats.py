@@ -9,13 +9,13 @@ PAGE = Path(__file__).parents[2] / "docs/explanation/threat-model.md"
 #: How long a review counts.
 GOOD_FOR = timedelta(days=180)
 
-_ROW = re.compile(r"^\| (T\d+) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
+_LINE = re.compile(r"^- \*\*(T\d+): (.+?)\*\* (.+?) Held by (.+)\.$", re.MULTILINE)
 _REVIEWED = re.compile(r"^Last reviewed: (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """One line of a table: what is feared, and which tests hold what stands against it."""
+    """One line of a list: what is feared, and which tests hold what stands against it."""
 
     id: str
     says: str
@@ -26,7 +26,7 @@ def threats() -> list[Threat]:
     """Return the lines of the page, in order."""
     return [
         Threat(id_, says, tuple(re.findall(r"`([^`]+)`", held_by)))
-        for id_, says, _, held_by in _ROW.findall(PAGE.read_text())
+        for id_, says, _, held_by in _LINE.findall(PAGE.read_text())
     ]
 
 
