@@ -50,7 +50,7 @@ conformance: $(VENV)/.dev ## run the tests of the standards, write which lines h
 	@$(BIN)/python -m pytest -q -m "standard and not slow" --conformance docs/conformance.md
 
 docs: $(VENV)/.dev ## build the documentation into build/docs; a warning is an error
-	@$(BIN)/sphinx-build -W --keep-going -n -q -b html -d build/doctrees docs build/docs
+	@$(BIN)/sphinx-build -E -a -W --keep-going -n -q -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
 package: $(VENV)/.dev ## build the wheel into dist/ and install it as the README says, in an empty environment

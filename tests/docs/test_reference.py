@@ -10,6 +10,7 @@ import pytest
 from django.dispatch import Signal
 from pydantic.fields import FieldInfo
 
+from tests.docs import ranges
 from tests.docs.pages import DOCS
 from tests.openapi import document
 from tokenauth import conf, errors, signals
@@ -28,7 +29,7 @@ def rows(text: str) -> dict[str, list[str]]:
     return {name: rest.split(" | ") for name, rest in lines}
 
 
-SETTINGS = rows(page("settings.md"))
+SETTINGS = rows(page("settings.md").split("\n## What each takes")[0])
 FIELDS: dict[str, FieldInfo] = {**conf.Settings.model_fields, **conf.Limits.model_fields}
 POLICY_KEYS = Policy.model_fields.keys() - {"name"}
 #: Whose default is another setting, a table of its own, or depends on the machine.
@@ -56,6 +57,11 @@ def test_a_built_in_policy_has_what_is_stated(key: str):
     stated = [value(cell) for cell in SETTINGS[key][: len(BUILTIN)]]
 
     assert stated == [getattr(policy, key) for policy in BUILTIN.values()]
+
+
+def test_what_each_setting_takes_is_stated():
+    """Where it is not: python -m tests.docs.ranges"""
+    assert ranges.stated() == ranges.table()
 
 
 def test_the_policies_stand_in_the_tables_head():
