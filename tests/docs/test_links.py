@@ -1,8 +1,10 @@
 """No link of the README or the pages leads nowhere."""
 
+import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from tests.docs.pages import DOCS, ROOT, anchors, links
 
@@ -34,3 +36,17 @@ def _leads_somewhere(page: Path, link: str) -> bool:
     path, _, anchor = link.partition("#")
     target = (page.parent / path).resolve() if path else page
     return target.exists() and (not anchor or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_command_that_is_named_is_there(page: Path):
+    named = re.findall(r"manage\.py (\w+)", page.read_text())
+
+    assert set(named) - get_commands().keys() == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_test_that_is_named_is_there(page: Path):
+    named = re.findall(r"`(tests/[\w/.]+\.py)`", page.read_text())
+
+    assert [path for path in named if not (ROOT / path).is_file()] == []
