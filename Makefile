@@ -54,7 +54,7 @@ docs: $(VENV)/.dev ## build the documentation into build/docs; a warning is an e
 	@echo "build/docs/index.html"
 
 package: $(VENV)/.dev ## build the wheel into dist/ and install it as the README says, in an empty environment
-	@$(BIN)/python -m build --quiet --wheel --outdir dist
+	@$(BIN)/python -m build --quiet --wheel --no-isolation --outdir dist
 	@$(BIN)/python -m pytest -q -m slow tests/docs/test_install.py
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
