@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi conformance lock clean
+.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi conformance docs package lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,14 @@ openapi: $(VENV)/.dev ## describe the endpoints anew in openapi.json (BREAKING=1
 
 conformance: $(VENV)/.dev ## run the tests of the standards, write which lines hold into docs/conformance.md
 	@$(BIN)/python -m pytest -q -m "standard and not slow" --conformance docs/conformance.md
+
+docs: $(VENV)/.dev ## build the documentation into build/docs; a warning is an error
+	@$(BIN)/sphinx-build -E -a -W --keep-going -n -q -b html -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+package: $(VENV)/.dev ## build the wheel into dist/ and install it as the README says, in an empty environment
+	@$(BIN)/python -m build --quiet --wheel --no-isolation --outdir dist
+	@$(BIN)/python -m pytest -q -m slow tests/docs/test_install.py
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-annotate --quiet

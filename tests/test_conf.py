@@ -31,6 +31,16 @@ def test_a_wrong_value_is_named_and_not_shown(settings):
     assert "secret-value" not in str(failure.value)
 
 
+def test_a_limit_that_cannot_be_read_is_named(settings):
+    settings.TOKENAUTH = {"LIMITS": {"login_account": "10/min", "login_network": "60/minute"}}
+
+    with pytest.raises(ImproperlyConfigured) as failure:
+        conf.current()
+
+    assert "TOKENAUTH[LIMITS.login_account]" in str(failure.value)
+    assert "login_network" not in str(failure.value)
+
+
 def test_keys_that_mean_nothing_are_found(settings):
     settings.TOKENAUTH = {"ISSUER": "https://a.test", "ISUER": "x", "POLICY": 1}
 

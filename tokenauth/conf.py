@@ -3,18 +3,27 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import _lru_cache_wrapper, lru_cache
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from limits import parse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Rate = str | None
 
 _CACHES: list["_lru_cache_wrapper[Any]"] = []
+
+
+def _readable(rate: str) -> str:
+    """Refuse here what would otherwise fail at the first login."""
+    parse(rate)
+    return rate
+
+
+Rate = Annotated[str, AfterValidator(_readable)] | None
 
 
 class Limits(BaseModel):
