@@ -231,3 +231,25 @@ def test_e009_times_without_zones(settings):
     settings.USE_TZ = False
 
     assert ids(checks.times_have_zones()) == ["tokenauth.E009"]
+
+
+def test_e030_a_database_that_no_router_leads_to(tokenauth):
+    tokenauth(DATABASE="nowhere")
+
+    assert ids(checks.the_models_lie_where_the_setting_says()) == ["tokenauth.E030"]
+
+
+def test_e030_a_router_that_leads_elsewhere(tokenauth, settings):
+    settings.DATABASE_ROUTERS = ["tests.test_checks.LeadsElsewhere"]
+    tokenauth(DATABASE="default")
+
+    assert ids(checks.the_models_lie_where_the_setting_says()) == ["tokenauth.E030"]
+    settings.DATABASE_ROUTERS = ["tokenauth.routers.OwnDatabase", "tests.test_checks.LeadsElsewhere"]
+    assert checks.the_models_lie_where_the_setting_says() == []
+
+
+class LeadsElsewhere:
+    def db_for_read(self, model, **hints):
+        return "other"
+
+    db_for_write = db_for_read

@@ -12,7 +12,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, router
 from rest_framework.settings import api_settings
 
 from tokenauth import conf
@@ -257,6 +257,22 @@ def times_have_zones(**kwargs: object) -> list[CheckMessage]:
         return []
     text = "USE_TZ is False: when a token or session ends would depend on the server's time zone."
     return [Error(text, hint="Set USE_TZ to True.", id="tokenauth.E009")]
+
+
+@register(Tags.database)
+def the_models_lie_where_the_setting_says(**kwargs: object) -> list[CheckMessage]:
+    """E030: flows would read one database, the admin and `migrate` another."""
+    if not _readable() or (own := conf.current().DATABASE) is None:
+        return []
+    hint = "Put 'tokenauth.routers.OwnDatabase' first in DATABASE_ROUTERS."
+    if own not in connections:
+        text = f"TOKENAUTH['DATABASE'] names {own!r}, which is not in DATABASES."
+        return [Error(text, hint="Name an alias of DATABASES.", id="tokenauth.E030")]
+    led = router.db_for_write(Client)
+    if led == own and router.db_for_read(Client) == own:
+        return []
+    text = f"TOKENAUTH['DATABASE'] names {own!r}, and the database routers send its models to {led!r}."
+    return [Error(text, hint=hint, id="tokenauth.E030")]
 
 
 @register(Tags.security)
