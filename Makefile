@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-slow test-breaks lint format types openapi conformance docs package lock clean
+.PHONY: help demo serve test test-all test-slow test-stacks test-sites test-breaks lint format types openapi conformance docs package lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,12 @@ test-all: $(VENV)/.dev ## the same, and what is marked slow
 
 test-slow: $(VENV)/.dev ## only what is marked slow
 	@exec $(BIN)/python -m tests.run slow $(if $(REQUIRE_POSTGRES),--require-postgres)
+
+test-stacks: $(VENV)/.dev ## the guarantees on MariaDB, ATOMIC_REQUESTS, REPEATABLE READ, Django 6.1; sites of other kinds
+	@exec $(BIN)/python -m tests.run stacks
+
+test-sites: $(VENV)/.dev ## only the sites of other kinds: UUID users, users elsewhere, German, ...
+	@exec $(BIN)/python -m tests.run sites
 
 test-breaks: $(VENV)/.dev ## break each guarantee on purpose: its test must fail
 	@exec $(BIN)/python tests/guarantees/run_breaks.py
@@ -66,7 +72,7 @@ lock: $(VENV)/.dev ## compile requirements/ anew from pyproject.toml (UPGRADE=1:
 	@$(UV_COMPILE) --group site -c requirements/dev.txt -o requirements/site.txt
 
 clean: ## remove what runs leave behind (the environment and var/ too)
-	rm -rf $(VENV) var dist build .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .tox var dist build .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 has no ensurepip without python3-venv: pip outside then fills the new environment

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ pytest_plugins = ["tests.conformance"]
 
 flushing.delete_instead_of_truncate()
 
+TESTS = Path(__file__).parent
+
 #: Seconds in which minutes, hours and the 30 days of failures all end at once.
 WHOLE_WINDOWS = 600 * 86_400
 
@@ -33,8 +36,25 @@ def pytest_report_header() -> str:
     return f"database: {settings.DATABASES['default']['ENGINE']}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+#: Folders and files whose tests another kind of database could decide otherwise.
+DATABASE_BOUND = ("guarantees", "flows", "models", "revocation", "field", "test_receivers.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-bound",
+        action="store_true",
+        help="only what another kind of database could decide otherwise: "
+        f"{', '.join(DATABASE_BOUND)}, and what is marked postgres",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that need a back end are skipped, by name and with the reason, on any other."""
+    if config.getoption("--database-bound"):
+        left_out = [item for item in items if not _is_database_bound(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_database_bound(item)]
     unmet = {}
     if connection.vendor != "postgresql":
         unmet["postgres"] = pytest.mark.skip(reason="needs PostgreSQL")
@@ -43,6 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in unmet.keys() & set(item.keywords):
             item.add_marker(unmet[marker])
+
+
+def _is_database_bound(item: pytest.Item) -> bool:
+    part = item.path.relative_to(TESTS).parts[0]
+    return part in DATABASE_BOUND or "postgres" in item.keywords
 
 
 @pytest.fixture(autouse=True)

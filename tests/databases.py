@@ -1,4 +1,9 @@
-"""Which database the tests run on: SQLite in a file, or what DATABASE_URL names."""
+"""
+Which database the tests run on: SQLite in a file, or what DATABASE_URL names.
+
+TEST_ISOLATION is a level of PostgreSQL's or MariaDB's ("repeatable read"), TEST_ATOMIC_REQUESTS=1 puts
+each request into a transaction. Processes that a test starts inherit all of it.
+"""
 
 import atexit
 import hashlib
@@ -9,16 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import pymysql
+from psycopg import IsolationLevel
 
 #: Child processes of a test run (a real site, a forked worker) inherit both, and so meet the same database.
 FOLDER = "TOKENAUTH_TEST_FOLDER"
 NAME = "TOKENAUTH_TEST_NAME"
+ISOLATION = "TEST_ISOLATION"
+ATOMIC_REQUESTS = "TEST_ATOMIC_REQUESTS"
+
+# a driver that needs no compiler stands in for the one that Django asks for
+pymysql.install_as_MySQLdb()
 
 
-def chosen() -> dict[str, Any]:
-    """The `default` entry of DATABASES for this run, its TEST name private to this run."""
+def chosen(alias: str = "default") -> dict[str, Any]:
+    """An entry of DATABASES for this run, its TEST name private to this run.
+
+    Args:
+        alias: What the entry is for; each is a database of its own.
+    """
     url = os.environ.get("DATABASE_URL", "")
-    return _server(url) if url else _file()
+    return as_the_stack_has_it(_server(url, alias) if url else _file(alias))
 
 
 def is_pooled() -> bool:
@@ -26,9 +42,22 @@ def is_pooled() -> bool:
     return bool(os.environ.get("TEST_POOLER"))
 
 
-def _file() -> dict[str, Any]:
+def as_the_stack_has_it(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same entry with the transactions that the environment asks for."""
+    level = os.environ.get(ISOLATION, "")
+    engine = entry["ENGINE"].rpartition(".")[2]
+    options = dict(entry.get("OPTIONS", {}))
+    if level and engine == "postgresql":
+        options["isolation_level"] = IsolationLevel[level.upper().replace(" ", "_")]
+    if level and engine == "mysql":
+        options["isolation_level"] = level
+    atomic = os.environ.get(ATOMIC_REQUESTS, "") not in ("", "0")
+    return {**entry, "OPTIONS": options, "ATOMIC_REQUESTS": atomic}
+
+
+def _file(alias: str) -> dict[str, Any]:
     # a file and not memory: threads must meet in it as they do in production
-    path = Path(_folder()) / "tests.sqlite3"
+    path = Path(_folder()) / ("tests.sqlite3" if alias == "default" else f"tests_{alias}.sqlite3")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
@@ -41,14 +70,14 @@ def _file() -> dict[str, Any]:
     }
 
 
-def _server(url: str) -> dict[str, Any]:
-    # a test's rows need not survive the machine: commits that do not wait for the disk
-    options = {"options": "-c synchronous_commit=off"}
-    return {
-        **dj_database_url.parse(url, conn_max_age=600, disable_server_side_cursors=is_pooled()),
-        "OPTIONS": options,
-        "TEST": {"NAME": _run_name()},
-    }
+def _server(url: str, alias: str) -> dict[str, Any]:
+    entry = dict(dj_database_url.parse(url, conn_max_age=600, disable_server_side_cursors=is_pooled()))
+    if entry["ENGINE"].endswith("postgresql"):
+        # a test's rows need not survive the machine: commits that do not wait for the disk
+        entry["OPTIONS"] = {"options": "-c synchronous_commit=off"}
+    # aliases of one name would be taken for one database
+    entry["NAME"] = entry["NAME"] if alias == "default" else f"{entry['NAME']}_{alias}"
+    return {**entry, "TEST": {"NAME": _run_name() if alias == "default" else f"{_run_name()}_{alias}"}}
 
 
 def _folder() -> str:

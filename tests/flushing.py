@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.color import Style
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 #: Pages above which a table is truncated all the same.
@@ -17,14 +17,14 @@ def delete_instead_of_truncate() -> None:
     truncate = DatabaseOperations.sql_flush
 
     def sql_flush(self: DatabaseOperations, style: Style, tables: Sequence[str], **options: Any) -> list[str]:
-        if options.get("reset_sequences") or _have_many_pages(tables):
+        if options.get("reset_sequences") or _have_many_pages(self.connection, tables):
             return list(truncate(self, style, tables, **options))
         return [f"DELETE FROM {self.quote_name(table)}" for table in tables]
 
     DatabaseOperations.sql_flush = sql_flush  # type: ignore[method-assign]
 
 
-def _have_many_pages(tables: Sequence[str]) -> bool:
+def _have_many_pages(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT max(pg_relation_size(name::regclass)) / 8192 FROM unnest(%s::text[]) name", [list(tables)]

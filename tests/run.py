@@ -1,32 +1,45 @@
 """
 What `make test` runs: the tests on SQLite, and beside them the static checks and the tests on PostgreSQL.
 
-Every step runs whatever became of the others; one that fails fails the whole, and the closing lines
-say which back ends were tested and which were not.
+Every job runs whatever became of the others; one that fails fails the whole, and the closing lines say
+which stacks were tested, which were not, and how many tests passed where.
 """
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-import psycopg
+from tests import counts, jobs
+from tests.jobs import ROOT, Job
+from tests.stacks import BIN, POSTGRES, Missing
 
 from tests.docs import threats
 
-BIN = Path(sys.executable).parent
-USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
-SELECTION = {"quick": ["-m", "not slow"], "slow": ["-m", "slow"], "all": []}
-#: A selection may be empty on one back end; pytest's word for it.
+REPORTS = ROOT / "var" / "tests"
+#: Processes that run beside each other.
+AT_ONCE = 2
+SELECTIONS = {
+    "quick": jobs.quick,
+    "slow": jobs.slow,
+    "all": lambda: jobs.quick() + jobs.slow(),
+    "sites": jobs.sites,
+    "stacks": jobs.on_the_stacks,
+}
+#: Selections whose static checks another one has done.
+UNCHECKED = {"slow", "sites", "stacks"}
+#: pytest's word for a selection that is empty.
 NOTHING_COLLECTED = 5
 
 CHECKS = {
@@ -37,8 +50,8 @@ CHECKS = {
     "types": [BIN / "mypy"],
 }
 
-
 _CHILDREN: list[subprocess.Popen[bytes]] = []
+_PRINTING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,106 +61,98 @@ class Step:
     name: str
     passed: bool | None
     note: str
+    #: Whether a machine may do without it.
+    is_optional: bool = False
 
     def __str__(self) -> str:
         word = {True: "passed", False: "FAILED", None: "NOT RUN"}[self.passed]
-        return f"{self.name:<24}{word:<9}{self.note}"
+        return f"{self.name:<42}{word:<9}{self.note}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("selection", choices=SELECTION)
+    parser.add_argument("selection", choices=[*SELECTIONS, "table"])
     parser.add_argument("--require-postgres", action="store_true", help="fail where it does not answer")
     asked = parser.parse_args()
+    if asked.selection == "table":
+        return _closed([], sorted(REPORTS.glob("*.xml")))
     signal.signal(signal.SIGTERM, _stop)
+    REPORTS.mkdir(parents=True, exist_ok=True)
 
-    with (
-        tempfile.TemporaryFile("w+") as report,
-        tempfile.TemporaryFile("w+") as beside,
-        ThreadPoolExecutor(max_workers=1) as pool,
-    ):
-        checks = None if asked.selection == "slow" else _start_checks(report)
-        on_postgres = pool.submit(_on_postgres, asked.selection, beside)
-        steps = [_tests("tests on SQLite", asked.selection, url="")]
-        if checks:
-            steps = _checks_done(checks, report) + steps
-        steps.append(on_postgres.result())
-        beside.seek(0)
-        print(beside.read())
+    chosen = SELECTIONS[asked.selection]()
+    steps: list[Step] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        # the first one is watched as it runs, the others are shown when they are done
+        running = [pool.submit(_run_job, job, is_watched=not place) for place, job in enumerate(chosen)]
+        if asked.selection not in UNCHECKED:
+            steps += _checked()
+        steps += [done.result() for done in running]
 
+    reports = [report for job in chosen if (report := _report_of(job)).exists()]
+    return _closed(steps, reports, require_postgres=asked.require_postgres)
+
+
+def _closed(steps: Iterable[Step], reports: list[Path], *, require_postgres: bool = False) -> int:
     print(f"\n{' closing lines ':=^79}")
     for step in steps:
         print(step)
     # a date that passes must not turn a build red
     if reminder := threats.overdue(date.today()):
         print(reminder)
-    fatal = {False, None} if asked.require_postgres else {False}
-    return int(any(step.passed in fatal for step in steps))
+    if reports:
+        print(f"\n{counts.of(reports).table()}")
+    fails = {step.passed is False or (step.passed is None and not step.is_optional) for step in steps}
+    return int(any(fails) if require_postgres else any(step.passed is False for step in steps))
 
 
-def run_checks() -> int:
-    """Each static check after the other; prints a line for each and what a failed one said."""
+def _checked() -> list[Step]:
+    """Each static check after the other; prints what a failed one said."""
+    steps = []
     for name, command in CHECKS.items():
         started = time.monotonic()
-        done = subprocess.run(command, env=_environment(""), capture_output=True, text=True, check=False)
-        print(f"{name}\t{done.returncode}\t{time.monotonic() - started:.0f} s", flush=True)
+        environment = {**os.environ, "DATABASE_URL": ""}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        steps.append(Step(name, done.returncode == 0, f"{time.monotonic() - started:.0f} s"))
         if done.returncode:
-            print(done.stdout + done.stderr, flush=True)
-    return 0
+            with _PRINTING:
+                print(done.stdout + done.stderr, flush=True)
+    return steps
 
 
-def _start_checks(report: TextIO) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "import tests.run; tests.run.run_checks()"]
-    return subprocess.Popen(command, stdout=report, stderr=subprocess.STDOUT, text=True)
-
-
-def _checks_done(checks: subprocess.Popen[str], report: TextIO) -> list[Step]:
-    checks.wait()
-    report.seek(0)
-    steps = []
-    for line in report:
-        name, _, rest = line.rstrip("\n").partition("\t")
-        if name in CHECKS:
-            code, _, took = rest.partition("\t")
-            steps.append(Step(name, code == "0", took))
-        else:
-            print(line, end="")
-    missing = CHECKS.keys() - {step.name for step in steps}
-    return steps + [Step(name, False, "did not finish") for name in sorted(missing)]
-
-
-def _tests(name: str, selection: str, *, url: str, output: TextIO | None = None) -> Step:
-    print(f"\n{f' {name} ':=^79}", flush=True, file=output)
-    command: list[str] = [sys.executable, "-m", "pytest", *SELECTION[selection]]
-    if selection == "quick" and not url:
-        command += ["--cov", "--cov-report=term", "--cov-fail-under=90"]
-    started = time.monotonic()
-    code = _run(command, env=_environment(url), output=output)
-    passed = code == 0 or (selection == "slow" and code == NOTHING_COLLECTED)
-    return Step(name, passed, f"{time.monotonic() - started:.0f} s")
-
-
-def _on_postgres(selection: str, output: TextIO) -> Step:
-    given = os.environ.get("DATABASE_URL", "")
-    url = given if given.startswith("postgres") else USUAL
-    name = "tests on PostgreSQL"
+def _run_job(job: Job, *, is_watched: bool) -> Step:
+    report = _report_of(job)
+    report.unlink(missing_ok=True)
+    is_optional = job.stack is not POSTGRES
     try:
-        version = _server_version(url)
-    except psycopg.OperationalError as error:
-        return Step(name, None, f"no answer: {str(error).splitlines()[0]}")
-    step = _tests(name, selection, url=url, output=output)
-    return Step(name, step.passed, f"{step.note}, PostgreSQL {version}")
+        command, environment = job.command(report), job.stack.environment()
+    except Missing as missing:
+        return Step(job.title, None, str(missing), is_optional)
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as kept:
+        if is_watched:
+            print(_headline(job), flush=True)
+        code = _run(command, environment, output=None if is_watched else kept)
+        if not is_watched:
+            kept.seek(0)
+            with _PRINTING:
+                print(f"{_headline(job)}\n{kept.read()}", flush=True)
+    passed = code == 0 or (job.may_be_empty and code == NOTHING_COLLECTED)
+    return Step(job.title, passed, f"{time.monotonic() - started:.0f} s", is_optional)
 
 
-def _server_version(url: str) -> int:
-    # the database that the URL names need not exist: the tests make their own beside it
-    with psycopg.connect(url, dbname="postgres", connect_timeout=3) as connection:
-        return connection.info.server_version // 10_000
+def _headline(job: Job) -> str:
+    return f"\n{f' tests on {job.title} ':=^79}"
 
 
-def _run(command: Sequence[str], *, env: dict[str, str], output: TextIO | None) -> int:
+def _report_of(job: Job) -> Path:
+    return REPORTS / f"{re.sub('[^a-z0-9]+', '-', job.title.lower())}.xml"
+
+
+def _run(command: list[str], environment: dict[str, str], *, output: TextIO | None) -> int:
     """Run to the end. A terminal's interrupt reaches the child by itself, a SIGTERM is handed on."""
-    with subprocess.Popen(command, env=env, stdout=output, stderr=output and subprocess.STDOUT) as child:
+    with subprocess.Popen(
+        command, env=environment, stdout=output, stderr=output and subprocess.STDOUT
+    ) as child:
         _CHILDREN.append(child)
         return child.wait()
 
@@ -156,10 +161,6 @@ def _stop(number: int, frame: object) -> None:
     for child in _CHILDREN:
         child.send_signal(signal.SIGINT)  # pytest then removes its database
     sys.exit(128 + number)
-
-
-def _environment(url: str) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": url}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ from django.test import Client as Browser
 
 from tests.factories import ClientFactory, UserFactory
 from tests.http import Http
+from tests.mails import mails
 from tokenauth.models import Client
+
+__all__ = ["ada", "http", "mails", "web"]
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.test import Client as Browser
-from django.utils.log import AdminEmailHandler
 from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
 
 from tests.factories import PASSWORD, ClientFactory, secret_of
@@ -43,17 +42,6 @@ def boom(*args, **kwargs):
 @pytest.fixture
 def http() -> Http:
     return Http(Browser(raise_request_exception=False))
-
-
-@pytest.fixture
-def mails(settings, mailoutbox):
-    """The mails that a site with ADMINS gets of an error, the long form too."""
-    settings.ADMINS = [("Admin", "admin@example.test")]
-    handler, logger = AdminEmailHandler(include_html=True), logging.getLogger("django.request")
-    handler.setLevel(logging.ERROR)
-    logger.addHandler(handler)
-    yield mailoutbox
-    logger.removeHandler(handler)
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""F10: who is allowed is the login backend's decision, at login and at each refresh."""
+"""F10: who is allowed is the login backend's decision, at login and at each refresh.
+
+Its case (a), a user model whose `is_active` is a property, is a site: tests/sites/property_active/.
+"""
 
 from typing import Any
 

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from tests.live import live_site
+from tests.mails import mails
 
-__all__ = ["live_site"]
+__all__ = ["live_site", "mails"]
 
 
 @pytest.fixture

@@ -72,10 +72,11 @@ def failing(fault: Fault) -> Iterator[None]:
 def _cut(connection: BaseDatabaseWrapper) -> Any:
     """End the session on the server's side; return what is left of it on ours, to be closed later.
 
-    Django reads and closes cursors of the lost connection; SQLite's raise for it once it is closed.
+    Django reads and closes cursors of the lost connection; SQLite's raise for it once it is closed, and
+    PyMySQL's closes once.
     """
     raw = connection.connection
-    connection._close = raw.rollback if connection.vendor == "sqlite" else raw.close
+    connection._close = raw.close if connection.vendor == "postgresql" else raw.rollback
     try:
         connection.close()
     finally:

@@ -18,7 +18,6 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils.log import AdminEmailHandler
 
 from tests.api.test_error_pages import Site
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
@@ -327,17 +326,6 @@ def _now(session: Session) -> Any:
 
 
 # --- error pages --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def mails(settings, mailoutbox) -> Iterator[list[Any]]:
-    """The mails that a site with ADMINS gets of an error, the long form too."""
-    settings.ADMINS = [("Admin", "admin@example.test")]
-    handler, logger = AdminEmailHandler(include_html=True), logging.getLogger("django.request")
-    handler.setLevel(logging.ERROR)
-    logger.addHandler(handler)
-    yield mailoutbox
-    logger.removeHandler(handler)
 
 
 @pytest.fixture

@@ -148,7 +148,10 @@ def _do(
 
 def _title(model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, action: str) -> str:
     found = model_admin.get_actions(request).get(action)
-    return str(found[2]) if found else action
+    if not found:
+        return action
+    # a tuple until Django 6.0
+    return str(getattr(found, "description", None) or found[2])
 
 
 def _live(sessions: TokenFamilyQuerySet) -> str:

@@ -1,12 +1,13 @@
-"""E013, W004, W005, W011: the database that holds the tables, and how it is reached."""
+"""E013, E014, W004, W005, W011: the database that holds the tables, and how it is reached."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Tags, register
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tokenauth import conf
 from tokenauth.checks.asked import of_our_tables, readable
 from tokenauth.checks.findings import error, warning
 from tokenauth.models import Client, users
@@ -28,6 +29,21 @@ def tables_are_of_one_site(**kwargs: object) -> list[CheckMessage]:
         "Give each tenant processes of its own, or TOKENAUTH['DATABASE'] an alias with an ordinary back end."
     )
     return [error("E013", text, mend=mend)]
+
+
+@register(Tags.database)
+def models_lie_where_the_setting_says(**kwargs: object) -> list[CheckMessage]:
+    """E014: flows would read one database, the admin and `migrate` another."""
+    if not readable() or (own := conf.current().DATABASE) is None:
+        return []
+    if own not in connections:
+        text = f"TOKENAUTH['DATABASE'] names {own!r}, which is not in DATABASES."
+        return [error("E014", text, mend="Name an alias of DATABASES.")]
+    led = router.db_for_write(Client)
+    if led == own and router.db_for_read(Client) == own:
+        return []
+    text = f"TOKENAUTH['DATABASE'] names {own!r}, and the database routers send its models to {led!r}."
+    return [error("E014", text, mend="Put 'tokenauth.routers.OwnDatabase' first in DATABASE_ROUTERS.")]
 
 
 def _engine(alias: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Self
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import F, Q
 
 from tokenauth.models import upsert
@@ -20,7 +20,7 @@ class AccountStateQuerySet(models.QuerySet["AccountState"]):
 
     def raise_to(self, user_key: str, floor: int) -> int:
         """Raise the epoch to a floor that is known from an order (the database went back)."""
-        self.bulk_create([AccountState(user_key=user_key)], ignore_conflicts=True)
+        upsert.insert_missing(connections[self.db], AccountState(user_key=user_key))
         self.filter(user_key=user_key, epoch__lt=floor).update(epoch=floor)
         return self.epoch_of(user_key)
 
@@ -46,7 +46,7 @@ class AccountStateQuerySet(models.QuerySet["AccountState"]):
 
     def locked(self, user_key: str) -> Self:
         """The account's row, made where it is absent and locked until commit."""
-        self.bulk_create([AccountState(user_key=user_key)], ignore_conflicts=True)
+        upsert.insert_missing(connections[self.db], AccountState(user_key=user_key))
         return self.filter(user_key=user_key).select_for_update()
 
 
@@ -92,7 +92,7 @@ class SiteQuerySet(models.QuerySet["Site"]):
         return self.values_list("issued_before", flat=True).first() or second
 
     def _ensure(self) -> None:
-        self.bulk_create([Site(pk=1)], ignore_conflicts=True)
+        upsert.insert_missing(connections[self.db], Site(pk=1))
 
 
 class Site(models.Model):

@@ -3,8 +3,10 @@
 import uuid
 from typing import Self
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q
+
+from tokenauth.models import upsert
 
 
 class OrderKind(models.IntegerChoices):
@@ -62,7 +64,7 @@ class RevocationOrder(models.Model):
 class PlaneQuerySet(models.QuerySet["Plane"]):
     def ensure(self) -> None:
         """Make the one row where it is absent."""
-        self.bulk_create([Plane(pk=1, plane_id=uuid.uuid4())], ignore_conflicts=True)
+        upsert.insert_missing(connections[self.db], Plane(pk=1, plane_id=uuid.uuid4()))
 
 
 class Plane(models.Model):

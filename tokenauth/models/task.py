@@ -2,14 +2,16 @@
 
 from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q
+
+from tokenauth.models import upsert
 
 
 class TaskRunQuerySet(models.QuerySet["TaskRun"]):
     def lease(self, name: str, seconds: float, at: datetime) -> bool:
         """Take the job for so long, unless another has it. True for exactly one caller. Two queries."""
-        self.bulk_create([TaskRun(name=name)], ignore_conflicts=True)
+        upsert.insert_missing(connections[self.db], TaskRun(name=name))
         free = self.filter(Q(leased_until=None) | Q(leased_until__lte=at), name=name)
         return free.update(leased_until=at + timedelta(seconds=seconds)) == 1
 
