@@ -104,6 +104,8 @@ class Settings(BaseModel):
     PREPARED: Literal["auto", "on", "off"] = "auto"
     #: End the user's families when he logs out of the Django session.
     END_ON_LOGOUT: bool = False
+    #: Show a user's sessions and devices in the site's own user admin.
+    USER_ADMIN: bool = True
 
     def model_post_init(self, context: Any, /) -> None:
         if not self.ISSUER and django_settings.DEBUG:

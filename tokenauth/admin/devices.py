@@ -23,6 +23,7 @@ class DeviceAdmin(RevokingMixin, ReadOnlyAdmin):
     list_filter = (Begun, "client")
     list_select_related = ("client",)
     search_fields = ("user_key",)
+    linked = ("user_key",)
     columns = Columns(ids=("pk",), user="user_key", client="client_id")
     ordering = ("-id",)
     actions = ("revoke_devices", "lose_devices")

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.admin.lists import Begun
-from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking, short
+from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
+from tokenauth.admin.words import short
 from tokenauth.models import AccountState, TokenFamily
 from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import OfFamily, OfUser
@@ -32,6 +33,7 @@ class TokenFamilyAdmin(RevokingMixin, ReadOnlyAdmin):
     list_filter = (Begun, "client")
     list_select_related = ("client", "device")
     search_fields = ("user_key",)
+    linked = ("user_key",)
     columns = Columns(ids=("pk", "device_id"), user="user_key", client="client_id", seen=("pk", "family"))
     ordering = ("-id",)
     actions = ("revoke_sessions", "revoke_users")

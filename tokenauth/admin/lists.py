@@ -59,11 +59,14 @@ class BigList(admin.ModelAdmin):  # type: ignore[type-arg]
     list_max_show_all = 200
     #: A click on any other column would sort the whole table.
     sortable_by = ()
+    #: Columns with an index of their own that links from other pages narrow the list by.
+    linked: tuple[str, ...] = ()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Only what the filters offer: Django lets a URL ask for any column, secrets included."""
+        """Only what filters and links offer: Django lets a URL ask for any column, secrets included."""
         name, *rest = lookup.split("__")
-        return name in set(map(_parameter, self.list_filter)) and _EXACT.issuperset(rest)
+        offered = {*map(_parameter, self.list_filter), *self.linked}
+        return name in offered and _EXACT.issuperset(rest)
 
 
 def _parameter(offered: Any) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -26,6 +26,8 @@ from tokenauth.tokens.keyring import database
 MOST_AT_ONCE = 500
 #: Rows that the page before it names.
 MOST_NAMED = 20
+
+STYLES = "tokenauth/admin.css"
 
 #: What is done to one row: the reason and the actor are for the trail.
 Deed = Callable[[Any, str, str], object]
@@ -65,11 +67,6 @@ class RevokingMixin:
         return request.user.has_perms(needed)
 
 
-def short(id_: UUID) -> str:
-    """Return the end of an id: what tells two of them apart in a list (UUIDv7 begin alike)."""
-    return f"…{str(id_)[-12:]}"
-
-
 def actor_of(request: HttpRequest) -> str:
     """Return what the trail calls the administrator."""
     return f"admin:{users.key_of(request.user)}"  # type: ignore[arg-type]
@@ -83,32 +80,38 @@ def revoking(subject_of: Callable[[Any], Subject]) -> Deed:
 def confirmed(
     model_admin: "admin.ModelAdmin[Any]",
     request: HttpRequest,
-    selected: QuerySet[Any],
+    selected: QuerySet[Any] | list[Any],
     *,
     action: str,
     deed: Deed,
+    title: str | Promise = "",
     sessions_of: Callable[[Sequence[Any]], TokenFamilyQuerySet] | None = None,
     one_each: Callable[[Any], object] = lambda row: row,
+    back: str = "",
 ) -> HttpResponse | None:
     """Do something to each selected row, once a page that shows them was answered with a reason.
 
     Args:
         action: The action's name.
+        title: What the page calls it, where that is not what the list does.
         sessions_of: The sessions that end with the rows, for the page to count.
         one_each: What tells two rows apart; of those that it does not, the first stands for all.
+        back: Where who does not go on is led; the list, unless it says more.
 
     Side effects of the answer: for each row its order and event, and an entry in the admin's own log.
     """
     found = list(selected[: MOST_AT_ONCE + 1])
     rows = list({one_each(row): row for row in reversed(found[:MOST_AT_ONCE])}.values())[::-1]
+    title = title or _title(model_admin, request, action)
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     if form.is_valid() and rows:
-        _do(model_admin, request, rows, deed, f"{_title(model_admin, request, action)}: ", form)
+        _do(model_admin, request, rows, deed, f"{title}: ", form)
         return None
 
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": _title(model_admin, request, action),
+        "title": title,
+        "back": back,
         "opts": model_admin.model._meta,
         "form": form,
         "action": action,

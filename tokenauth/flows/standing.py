@@ -1,6 +1,8 @@
 """Whether a family is alive: its own row, the epochs above it, and its account (PROTOCOL 1, 2)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.contrib.auth import load_backend
@@ -9,10 +11,12 @@ from django.contrib.auth.backends import ModelBackend
 from tokenauth.errors import Cause
 from tokenauth.flows.moment import Moment
 from tokenauth.models import users
+from tokenauth.models.account import AccountState, Site
 from tokenauth.models.device import as_public_id
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
 from tokenauth.revocation.mirror import Floors, Kind
+from tokenauth.tokens.keyring import database
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,6 +44,43 @@ def why_dead(facts: Facts, floors: Floors, moment: Moment) -> Cause | None:
     if moment.at >= family.refresh_expires_at:
         return Cause.DEVICE_OFFLINE
     return None
+
+
+def why_each_is_dead(families: Sequence[TokenFamily]) -> dict[UUID, Cause | None]:
+    """Judge the families of a list by the database alone, whatever this process's mirror knows.
+
+    Args:
+        families: With their clients and devices selected.
+    Returns:
+        For each family the cause for which nothing of it is accepted any more; None while it lives.
+    Two queries however many families.
+    """
+    alias, moment = database(), Moment()
+    keys = {family.user_key for family in families}
+    epochs = dict(
+        AccountState.objects.using(alias).filter(user_key__in=keys).values_list("user_key", "epoch")
+    )
+    site, floors = Site.objects.using(alias).now(), Floors()
+    return {
+        family.pk: why_dead(_facts(family, epochs.get(family.user_key, 0), site), floors, moment)
+        for family in families
+    }
+
+
+def _facts(family: TokenFamily, account_epoch: int, site: Site) -> Facts:
+    return Facts(
+        family=family,
+        client_id=family.client.client_id,
+        client_disabled_at=family.client.disabled_at,
+        client_epoch=family.client.epoch,
+        device_installation=family.device.installation,
+        device_lost_at=family.device.lost_at,
+        device_epoch=family.device.epoch,
+        account_epoch=account_epoch,
+        site_epoch=site.epoch,
+        issued_before=site.issued_before,
+        user=None,
+    )
 
 
 def account_is_gone(facts: Facts) -> bool:

@@ -1,0 +1,60 @@
+"""What the admin calls things: the words of causes, and pieces of markup."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import make_naive
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from tokenauth.errors import Cause
+from tokenauth.flows.sessions import rounded
+from tokenauth.models import TokenFamily
+
+LIVE = pgettext_lazy("state of a session", "live")
+
+#: Why a session is dead, as an operator is told.
+ENDS: dict[Cause, str | Promise] = {
+    Cause.ENDED: pgettext_lazy("state of a session", "ended"),
+    Cause.LOGGED_OUT: _("logged out"),
+    Cause.REPLACED: _("replaced by a newer login on the device"),
+    Cause.CAPPED: _("ended by newer sessions: too many at once"),
+    Cause.REVOKED: _("revoked"),
+    Cause.ACCOUNT_CHANGED: _("account changed or revoked"),
+    Cause.ACCOUNT_GONE: _("account gone or inactive"),
+    Cause.CLIENT_DISABLED: _("client disabled"),
+    Cause.DEVICE_OFFLINE: _("expired: unused for too long"),
+    Cause.ABSOLUTE: _("expired: its time was over"),
+    Cause.BINDING: _("ended: shown by another device"),
+    Cause.REUSE: _("theft: a spent token was shown again"),
+}
+
+
+def short(id_: UUID) -> str:
+    """Return the end of an id: what tells two of them apart in a list (UUIDv7 begin alike)."""
+    return f"…{str(id_)[-12:]}"
+
+
+def state_of(cause: Cause | None) -> SafeString:
+    """Return how a session stands, as a word that also its colour tells."""
+    if cause is None:
+        return format_html('<span class="tokenauth-state tokenauth-live">{}</span>', LIVE)
+    kind = "tokenauth-theft" if cause is Cause.REUSE else "tokenauth-dead"
+    word = ENDS.get(cause) or cause.value.replace("_", " ")
+    return format_html('<span class="tokenauth-state {}">{}</span>', kind, word)
+
+
+def last_used(family: TokenFamily) -> datetime:
+    """Return when a session was last used, rounded down to 15 minutes as everywhere people see it."""
+    second = max(rounded(family.rotated_at.timestamp()), family.created_at.timestamp())
+    moment = datetime.fromtimestamp(second, UTC)
+    return moment if settings.USE_TZ else make_naive(moment)
+
+
+def end_of(family: TokenFamily) -> datetime:
+    """Return when a session ended or, unless it is used before, will."""
+    return family.revoked_at or family.refresh_expires_at
