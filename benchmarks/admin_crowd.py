@@ -12,6 +12,8 @@ TIRELESS = 10_000
 CLIENTS = 20
 #: Days over which the sessions began.
 DAYS = 30
+#: Days since when the last client is out of use.
+RETIRED = 20
 
 #: A UUIDv7 of a moment.
 _ID_OF = """
@@ -27,12 +29,13 @@ SELECT n, 'user' || n, 'user' || n || '@example.test', '!', '', '', false, true,
 FROM generate_series(1000, 1000 + %(users)s) n
 """
 
-# two devices of three have no session that lives; clients are used as unevenly as they are in life
+# clients are used as unevenly as they are in life; the last one has been out of use for some time
 _DEVICES = """
 INSERT INTO tokenauth_device (id, user_key, client_id, installation, name, platform, epoch, created_at,
     lost_at)
 SELECT pg_temp.id_of(moment), (1000 + n %% %(users)s)::text,
-    %(first_client)s + (%(clients)s * random() ^ 3)::int %% %(clients)s, NULL,
+    %(first_client)s + CASE WHEN moment < now() - %(retired)s * interval '1 day' AND n %% 10 = 0
+        THEN %(clients)s - 1 ELSE floor((%(clients)s - 1) * random() ^ 3)::int END, NULL,
     (ARRAY['Pixel 9', 'iPhone', 'Firefox on Linux', 'Chrome on Windows', ''])[1 + n %% 5],
     (ARRAY['Android 16', 'iOS 26', 'Linux', 'Windows', ''])[1 + n %% 5], 0, moment,
     CASE WHEN n %% 500 = 0 THEN moment END
@@ -121,6 +124,7 @@ def fill(families: int) -> None:
         "clients": CLIENTS,
         "first_client": Client.objects.order_by("pk").values_list("pk", flat=True)[0],
         "days": DAYS,
+        "retired": RETIRED,
         "many": min(TIRELESS, families // 100),
     }
     with transaction.atomic(), connection.cursor() as cursor:

@@ -137,10 +137,11 @@ def _texts() -> dict[str, str]:
         "e-mail": f"user{family.user_key}@example.test",
         "unknown e-mail": "nobody@example.test",
         "busy client id": "client-00",
-        "quiet client id": "client-19",
+        "retired client id": "client-19",
         "address": str(EventDetail.objects.order_by("-pk")[50_000].address),
         "unknown address": "203.0.113.7",
         "revoked key": RevocationOrder.objects.order_by("-pk")[1000].key,
+        "actor": "admin:1",
         "unknown text": "nothing is called this",
     }
 

@@ -29,10 +29,9 @@ class RevocationOrderAdmin(ReadOnlyAdmin):
     list_filter = (Written, OfKind)
     search_fields = ("key",)
     search_help_text = _(
-        "What was revoked: an id, a user's key, name or e-mail address, or a client's id; or who revoked it. "
-        "Among the newest orders."
+        "What was revoked: an id, a user's key, name or e-mail address, or a client's id; or who revoked it."
     )
-    columns = Columns(texts=("key", "actor"), user="key", among_newest=True)
+    columns = Columns(texts=("key", "actor"), user="key", told=("key", "actor"))
     ordering = ("-id",)
 
 

@@ -27,10 +27,16 @@ class TokenEventAdmin(ReadOnlyAdmin):
     list_filter = (Written, OfKind)
     search_fields = ("user_key",)
     search_help_text = _(
-        "A session's id, a user's key, name or e-mail address; among the newest events also a client's id "
-        "or an IP address."
+        "A session's id, a user's key, name or e-mail address, or an IP address. All but rotations and "
+        "repeats: a device's or a client's id, or who did it."
     )
-    columns = Columns(ids=("family",), user="user_key", client_id="client_id", seen=("pk", "pk"))
+    columns = Columns(
+        ids=("family", "device"),
+        texts=("client_id", "actor"),
+        user="user_key",
+        seen=("pk", "pk"),
+        told=("device", "client_id", "actor"),
+    )
     ordering = ("-id",)
     exclude = ("mac", "detail_hash")
 
@@ -42,7 +48,7 @@ class EventDetailAdmin(ReadOnlyAdmin):
     list_display = ("event", "address", "agent", "name")
     list_select_related = ("event",)
     search_fields = ("name",)
-    search_help_text = _("An IP address or the name of a login, among the newest events.")
-    columns = Columns(texts=("name",), seen=("pk", "pk"), among_newest=True)
+    search_help_text = _("A session's id, an IP address or the name of a login.")
+    columns = Columns(texts=("name",), seen=("pk", "pk"), of_session="pk")
     ordering = ("-pk",)
     exclude = ("salt",)

@@ -210,7 +210,7 @@ class Migration(migrations.Migration):
                 ('lost_at', models.DateTimeField(blank=True, null=True)),
                 ('epoch', models.BigIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField()),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='tokenauth.client')),
+                ('client', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='tokenauth.client')),
             ],
         ),
         migrations.CreateModel(
@@ -222,6 +222,14 @@ class Migration(migrations.Migration):
                 ('agent', models.CharField(blank=True, max_length=256)),
                 ('name', models.CharField(blank=True, max_length=255)),
             ],
+        ),
+        migrations.AddIndex(
+            model_name='eventdetail',
+            index=models.Index(fields=['address', 'event'], name='tokenauth_detail_address'),
+        ),
+        migrations.AddIndex(
+            model_name='eventdetail',
+            index=models.Index(fields=['name', 'event'], name='tokenauth_detail_name'),
         ),
         migrations.AddIndex(
             model_name='tokenevent',
@@ -262,7 +270,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='tokenfamily',
             name='client',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='families', to='tokenauth.client'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='families', to='tokenauth.client'),
         ),
         migrations.AddField(
             model_name='tokenfamily',
@@ -272,6 +280,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='device',
             index=models.Index(fields=['user_key', 'created_at'], name='tokenauth_device_user'),
+        ),
+        migrations.AddIndex(
+            model_name='device',
+            index=models.Index(fields=['client', 'id'], name='tokenauth_device_client'),
         ),
         migrations.AddConstraint(
             model_name='device',
@@ -288,6 +300,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='tokenfamily',
             index=models.Index(fields=['user_key', 'created_at'], name='tokenauth_family_user'),
+        ),
+        migrations.AddIndex(
+            model_name='tokenfamily',
+            index=models.Index(fields=['client', 'id'], name='tokenauth_family_client'),
         ),
         migrations.AddIndex(
             model_name='tokenfamily',

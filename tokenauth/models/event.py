@@ -39,9 +39,16 @@ class TokenEventQuerySet(models.QuerySet["TokenEvent"]):
         """Everything that concerns one account, oldest first."""
         return self.filter(user_key=user_key).order_by("id")
 
+    def told(self) -> Self:
+        """All but rotations and repeats: what an operator asks for by kind, client, device or actor."""
+        return self.exclude(kind__in=TokenEvent.EVERYDAY)
+
 
 class TokenEvent(models.Model):
     """One line of the trail. No foreign key: it outlives whom and what it names."""
+
+    #: What clients do all day long: only the indexes of family and user hold these.
+    EVERYDAY = (EventKind.ROTATED, EventKind.REPEATED)
 
     at = models.DateTimeField()
     kind = models.SmallIntegerField(choices=EventKind)
@@ -80,6 +87,13 @@ class EventDetail(models.Model):
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=256, blank=True)
     name = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        # written at login, reuse and late repeat: no refresh pays for these
+        indexes = [
+            models.Index(fields=["address", "event"], name="tokenauth_detail_address"),
+            models.Index(fields=["name", "event"], name="tokenauth_detail_name"),
+        ]
 
     def __str__(self) -> str:
         return f"detail of event {self.event_id}"

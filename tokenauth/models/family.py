@@ -61,7 +61,7 @@ class TokenFamily(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
 
     user_key = models.CharField(max_length=255)
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="families")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="families", db_index=False)
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="families")
     audience = models.TextField()
     scope = models.TextField(blank=True)
@@ -109,6 +109,7 @@ class TokenFamily(models.Model):
         verbose_name_plural = "token families"
         indexes = [
             models.Index(fields=["user_key", "created_at"], name="tokenauth_family_user"),
+            models.Index(fields=["client", "id"], name="tokenauth_family_client"),
             models.Index(fields=["absolute_expires_at"], name="tokenauth_family_absolute"),
         ]
         constraints = [

@@ -30,9 +30,16 @@ class RevocationOrderQuerySet(models.QuerySet["RevocationOrder"]):
         """Numbered orders above a number, in order."""
         return self.filter(number__gt=number).order_by("number")
 
+    def told(self) -> Self:
+        """All but what refreshes supersede: what an operator asks for by kind, key or actor."""
+        return self.exclude(kind__in=RevocationOrder.EVERYDAY)
+
 
 class RevocationOrder(models.Model):
     """One revocation. No foreign key: it outlives what it revokes."""
+
+    #: What refreshes write.
+    EVERYDAY = (OrderKind.GENERATION,)
 
     number = models.BigIntegerField(null=True, unique=True)
     kind = models.SmallIntegerField(choices=OrderKind)
