@@ -59,6 +59,10 @@ class ClientAdmin(RevokingMixin, SearchedList):
     columns = Columns(texts=("client_id__startswith", "name__startswith"))
     ordering = ("client_id",)
     actions = ("revoke_clients", "disable_clients", "enable_clients")
+    of_one = {
+        "revoke_clients": _("Revoke all its sessions"),
+        "disable_clients": _("Disable it"),
+    }
     reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
@@ -109,6 +113,7 @@ class ClientSecretAdmin(RevokingMixin, ReadOnlyAdmin):
     columns = Columns(texts=("tail",), client="client_id")
     ordering = ("-id",)
     actions = ("retire_secrets",)
+    of_one = {"retire_secrets": _("Retire this secret")}
     reaches_everybody = True
 
     @admin.action(description=_("Retire the selected secrets"), permissions=["revoke"])

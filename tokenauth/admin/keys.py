@@ -23,6 +23,7 @@ class KeyRecordAdmin(RevokingMixin, ReadOnlyAdmin):
     ordering = ("purpose", "-created_at")
     exclude = ("envelope",)
     actions = ("kill_keys",)
+    of_one = {"kill_keys": _("Kill this key for ever")}
     reaches_everybody = True
 
     @admin.action(description=_("Kill the selected keys for ever"), permissions=["revoke"])

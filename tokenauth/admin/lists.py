@@ -1,10 +1,12 @@
 """Lists of big tables: a count that stops, orders and filters that an index serves."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Max, Min, Model, QuerySet
@@ -54,6 +56,15 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return bounded_count(cast("QuerySet[Any]", self.object_list))
 
 
+class PreparedList(ChangeList):
+    """A page of rows for which the list's `prepare` was called once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list: Any = list(self.result_list)
+        cast("BigList", self.model_admin).prepare(self.result_list)
+
+
 class BigList(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list that costs the same however many rows there are."""
 
@@ -66,6 +77,17 @@ class BigList(admin.ModelAdmin):  # type: ignore[type-arg]
     sortable_by = ()
     #: Columns with an index of their own that links from other pages narrow the list by.
     linked: tuple[str, ...] = ()
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Ask once for all rows of a page what their columns show besides themselves."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PreparedList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        if (row := super().get_object(request, object_id, from_field)) is not None:
+            self.prepare([row])
+        return row
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what filters and links offer: Django lets a URL ask for any column, secrets included."""

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tokenauth.admin.families import sessions_of_users
 from tokenauth.admin.lists import OfKind, Written
+from tokenauth.admin.owned import OwnedAdmin
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
 from tokenauth.models import (
@@ -36,16 +37,17 @@ class RevocationOrderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AccountState)
-class AccountStateAdmin(RevokingMixin, ReadOnlyAdmin):
+class AccountStateAdmin(RevokingMixin, OwnedAdmin):
     """Accounts that were revoked at least once."""
 
-    list_display = ("user_key", "epoch")
+    list_display = ("user_key", "user", "epoch")
+    fields = ("user_key", "user", "epoch")
     search_fields = ("user_key",)
     search_help_text = _("A user's key, name or e-mail address.")
     columns = Columns(user="user_key")
     ordering = ("user_key",)
-    exclude = ("fingerprint",)
     actions = ("revoke_users",)
+    of_one = {"revoke_users": _("Revoke all sessions of this account")}
 
     @admin.action(description=_("Revoke all sessions of the selected accounts"), permissions=["revoke"])
     def revoke_users(self, request: HttpRequest, selected: QuerySet[AccountState]) -> HttpResponse | None:
@@ -65,6 +67,7 @@ class SiteAdmin(RevokingMixin, ReadOnlyAdmin):
 
     list_display = ("id", "epoch", "issued_before")
     actions = ("revoke_everything",)
+    of_one = {"revoke_everything": _("Revoke ALL sessions of the site")}
     reaches_everybody = True
 
     @admin.action(description=_("Revoke ALL sessions of the site"), permissions=["revoke"])

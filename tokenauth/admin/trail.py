@@ -1,28 +1,32 @@
 """The trail: append-only here as everywhere."""
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from tokenauth.admin import lineage, words
 from tokenauth.admin.lists import OfKind, Written
+from tokenauth.admin.owned import OwnedAdmin
 from tokenauth.admin.revoking import ReadOnlyAdmin
 from tokenauth.admin.searching import Columns
 from tokenauth.models import EventDetail, TokenEvent
 
 
 @admin.register(TokenEvent)
-class TokenEventAdmin(ReadOnlyAdmin):
+class TokenEventAdmin(OwnedAdmin):
     """What happened, newest first."""
 
     list_display = (
         "at",
         "kind",
-        "user_key",
+        "user",
         "client_id",
-        "family",
-        "generation",
-        "branch",
+        "session",
+        "position",
         "cause",
         "actor",
+        "reason",
     )
     list_filter = (Written, OfKind)
     search_fields = ("user_key",)
@@ -38,7 +42,38 @@ class TokenEventAdmin(ReadOnlyAdmin):
         told=("device", "client_id", "actor"),
     )
     ordering = ("-id",)
-    exclude = ("mac", "detail_hash")
+    linked = ("family",)
+    fields = (
+        *("at", "kind", "cause", "actor", "reason", "user", "client_id", "linked_session", "generation"),
+        *("branch", "personal", "data", "id", "user_key", "family", "device"),
+    )
+
+    @admin.display(description=_("session"))
+    def session(self, event: TokenEvent) -> str:
+        return words.short(event.family) if event.family else self.get_empty_value_display()
+
+    @admin.display(description=_("session"))
+    def linked_session(self, event: TokenEvent) -> SafeString | str:
+        if event.family is None:
+            return self.get_empty_value_display()
+        url = reverse("admin:tokenauth_tokenfamily_change", args=[event.family])
+        return words.linked(url, words.short(event.family))
+
+    @admin.display(description=_("generation"))
+    def position(self, event: TokenEvent) -> str | int | None:
+        return f"{event.generation}.{event.branch}" if event.branch else event.generation
+
+    @admin.display(description=_("reason"))
+    def reason(self, event: TokenEvent) -> str:
+        return lineage.reason_of(event) or self.get_empty_value_display()
+
+    @admin.display(description=_("from"))
+    def personal(self, event: TokenEvent) -> str:
+        """Address, user agent and name, as long as they are kept."""
+        detail = EventDetail.objects.using(event._state.db).filter(pk=event.pk).first()
+        if detail is None:
+            return self.get_empty_value_display()
+        return ", ".join(filter(None, [detail.address, detail.name, detail.agent]))
 
 
 @admin.register(EventDetail)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.contrib.admin.utils import flatten_fieldsets, quote, unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,8 +16,8 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import STYLES, confirmed, revoking
-from tokenauth.admin.words import end_of, last_used, short, state_of
+from tokenauth.admin.revoking import STYLES, confirmed, page_of, revoking
+from tokenauth.admin.words import end_of, last_used, name_of, short, state_of
 from tokenauth.flows.sessions import standing
 from tokenauth.flows.standing import why_each_is_dead
 from tokenauth.models import Device, TokenFamily, users
@@ -87,7 +87,7 @@ class UserSessionsMixin(Base):
                 "family": family,
                 "name": short(family.pk),
                 "url": self._tokenauth_url("tokenfamily_change", family.pk),
-                "device": family.device.name or short(family.device_id),
+                "device": name_of(family.device),
                 "device_url": self._tokenauth_url("device_change", family.device_id),
                 "state": state_of(dead[family.pk]),
                 "last_used": last_used(family),
@@ -105,7 +105,7 @@ class UserSessionsMixin(Base):
         rows = [
             {
                 "device": device,
-                "name": device.name or short(device.pk),
+                "name": name_of(device),
                 "url": self._tokenauth_url("device_change", device.pk),
             }
             for device in devices.order_by("-created_at", "-pk")[:SHOWN]
@@ -115,7 +115,7 @@ class UserSessionsMixin(Base):
     @admin.display(description=_("End them"))
     def tokenauth_revoke(self, user: Any) -> SafeString:
         """The link to the page that asks for the reason."""
-        return render_to_string("admin/tokenauth/user_revoke.html", {"url": self._own_url(user.pk, _PAGE)})
+        return render_to_string("admin/tokenauth/user_revoke.html", {"url": page_of(self, user.pk, _PAGE)})
 
     @admin.action(
         description=_("Revoke all sessions of the selected users"), permissions=["tokenauth_revoke"]
@@ -137,7 +137,6 @@ class UserSessionsMixin(Base):
             raise PermissionDenied
         if not self.has_tokenauth_revoke_permission(request):
             raise PermissionDenied
-        back = self._own_url(user.pk, "change")
         answer = confirmed(
             self,
             request,
@@ -146,9 +145,8 @@ class UserSessionsMixin(Base):
             title=_("Revoke all sessions of this user"),
             deed=revoking(lambda one: OfUser(users.key_of(one))),
             sessions_of=_sessions_of,
-            back=back,
         )
-        return answer or HttpResponseRedirect(back)
+        return answer or HttpResponseRedirect(page_of(self, user.pk))
 
     def _tokenauth_fields(self, request: HttpRequest, obj: Model | None) -> list[str]:
         if obj is None:
@@ -174,10 +172,6 @@ class UserSessionsMixin(Base):
             return reverse(f"admin:tokenauth_{name}", args=args, current_app=self.admin_site.name)
         except NoReverseMatch:  # a site of its own that does not show them
             return ""
-
-    def _own_url(self, pk: Any, name: str) -> str:
-        page = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
-        return reverse(page, args=[quote(pk)], current_app=self.admin_site.name)
 
 
 def _newest_sessions(user_key: str) -> list[TokenFamily]:

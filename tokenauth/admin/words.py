@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from tokenauth.errors import Cause
 from tokenauth.flows.sessions import rounded
-from tokenauth.models import TokenFamily
+from tokenauth.models import Device, TokenFamily
 
 LIVE = pgettext_lazy("state of a session", "live")
 
@@ -39,6 +39,11 @@ def short(id_: UUID) -> str:
     return f"…{str(id_)[-12:]}"
 
 
+def name_of(device: Device) -> str:
+    """Return what an operator tells a device by."""
+    return device.name or device.platform or short(device.pk)
+
+
 def state_of(cause: Cause | None) -> SafeString:
     """Return how a session stands, as a word that also its colour tells."""
     if cause is None:
@@ -46,6 +51,11 @@ def state_of(cause: Cause | None) -> SafeString:
     kind = "tokenauth-theft" if cause is Cause.REUSE else "tokenauth-dead"
     word = ENDS.get(cause) or cause.value.replace("_", " ")
     return format_html('<span class="tokenauth-state {}">{}</span>', kind, word)
+
+
+def linked(url: str, text: object) -> SafeString:
+    """Return a text that leads somewhere, or only the text where there is no such page."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else format_html("{}", text)
 
 
 def last_used(family: TokenFamily) -> datetime:
