@@ -58,6 +58,7 @@ class SearchedList(BigList):
         if len(term) > _LONGEST or not term.isprintable():
             return queryset.none(), False
         found = list(_sought(term, self.columns, queryset))
+        found += _of_client(term, self.columns, queryset, alone=not found)
         if not found:
             return queryset.none(), False
         return queryset.filter(Q(*found, _connector=Q.OR)), False
@@ -73,12 +74,22 @@ def _sought(term: str, columns: Columns, rows: QuerySet[Any]) -> Iterator[Q]:
         own, of_event = columns.seen
         yield Q((f"{own}__in", _seen_from(address, of_event)))
     if columns.user:
-        yield _of(columns, rows, columns.user, user_keys(term, named=not (id_ or address)))
+        if keys := user_keys(term, named=not (id_ or address)):
+            yield _of(columns, rows, columns.user, keys)
     yield from (_of(columns, rows, column, _spellings(term, id_)) for column in columns.texts)
-    if id_ or address:
-        return
-    if columns.client and (pk := Client.objects.filter(client_id=term).values_list("pk", flat=True).first()):
-        yield Q((columns.client, pk))
+
+
+def _of_client(term: str, columns: Columns, rows: QuerySet[Any], *, alone: bool) -> list[Q]:
+    if not columns.client or as_public_id(term) or as_address(term):
+        return []
+    pk = Client.objects.filter(client_id=term).values_list("pk", flat=True).first()
+    if pk is None:
+        return []
+    if alone:
+        return [Q((columns.client, pk))]
+    # asked apart: a disjunction would walk through everybody's rows to keep their order
+    newest_of_it = rows.filter(Q((columns.client, pk))).order_by("-pk").values_list("pk", flat=True)
+    return [Q(pk__in=list(newest_of_it[:MOST_COUNTED]))]
 
 
 def _of(columns: Columns, rows: QuerySet[Any], column: str, values: list[Any]) -> Q:
@@ -101,13 +112,15 @@ def as_address(text: str) -> str | None:
 
 
 def user_keys(term: str, *, named: bool = True) -> list[str]:
-    """Return the keys of the users that a text may stand for, itself among them.
+    """Return the keys of the users that a text may stand for, itself among them where it can be one.
 
     Args:
         named: Whether it may be a name or an e-mail address. At most four queries then, none otherwise.
     """
     pk = users.pk_of(term)
-    keys = {term, users.key_of_pk(pk)} if isinstance(pk, UUID) else {term}
+    keys = set() if pk is None else {term}
+    if isinstance(pk, UUID):
+        keys.add(users.key_of_pk(pk))
     if named:
         keys.update(users.key_of_pk(found) for found in _users_named(term))
     return sorted(keys)
