@@ -73,9 +73,8 @@ def _sought(term: str, columns: Columns, rows: QuerySet[Any]) -> Iterator[Q]:
     if address and columns.seen:
         own, of_event = columns.seen
         yield Q((f"{own}__in", _seen_from(address, of_event)))
-    if columns.user:
-        if keys := user_keys(term, named=not (id_ or address)):
-            yield _of(columns, rows, columns.user, keys)
+    if columns.user and (keys := user_keys(term, named=not (id_ or address))):
+        yield _of(columns, rows, columns.user, keys)
     yield from (_of(columns, rows, column, _spellings(term, id_)) for column in columns.texts)
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import make_naive
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models.account import Site
 from tokenauth.models.client import Client
@@ -106,7 +107,8 @@ class TokenFamily(models.Model):
     objects = TokenFamilyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "token families"
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         indexes = [
             models.Index(fields=["user_key", "created_at"], name="tokenauth_family_user"),
             models.Index(fields=["client", "id"], name="tokenauth_family_client"),

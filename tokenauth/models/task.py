@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class TaskRunQuerySet(models.QuerySet["TaskRun"]):
@@ -31,6 +32,10 @@ class TaskRun(models.Model):
     leased_until = models.DateTimeField(null=True)
 
     objects = TaskRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("housekeeping job")
+        verbose_name_plural = _("housekeeping jobs")
 
     def __str__(self) -> str:
         return self.name
