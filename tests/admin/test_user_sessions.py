@@ -162,7 +162,7 @@ def test_the_page_before_it_shows_who_is_hit_and_asks_why(admin_client, session)
 
     content = answer.content.decode()
     assert "Revoke all sessions of this user" in content
-    assert "Sessions of theirs: 1." in content
+    assert "Live sessions that end: 1." in content
     assert f'href="{page(session.user)}"' in content
     assert session.accepts()
 

@@ -26,6 +26,12 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Client
         fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes")
+        help_texts = {
+            "client_id": _("What the application calls itself in each request; it never changes."),
+            "first_party": _("It may ask users for their passwords."),
+            "audiences": _('What its tokens may be for, as a list: ["https://api.example.org"].'),
+            "scopes": _('What its tokens may allow, as a list: ["orders:read"].'),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +58,7 @@ class ClientAdmin(RevokingMixin, SearchedList):
     """Applications. Never deleted while tokens of theirs can live: disable them."""
 
     form = ClientForm
+    fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes", "disabled_at")
     list_display = ("client_id", "name", "kind", "policy", "first_party", "disabled_at")
     list_filter = ("kind", "first_party", "policy")
     search_fields = ("client_id",)
@@ -66,7 +73,7 @@ class ClientAdmin(RevokingMixin, SearchedList):
     reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("client_id",) if obj else ()
+        return ("client_id", "disabled_at") if obj else ("disabled_at",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

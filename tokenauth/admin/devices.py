@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -23,7 +24,7 @@ from tokenauth.revocation.subjects import OfDevice
 class DeviceAdmin(RevokingMixin, OwnedAdmin):
     """A user's devices."""
 
-    list_display = ("named", "platform", "user", "client", "created_at", "lost_at")
+    list_display = ("named", "platform", "user", "client", "known_since", "lost")
     list_filter = (Begun, "client")
     list_select_related = ("client",)
     search_fields = ("user_key",)
@@ -36,13 +37,25 @@ class DeviceAdmin(RevokingMixin, OwnedAdmin):
         "lose_devices": _("Write it off as lost"),
     }
     fields = (
-        *("name", "platform", "user", "client", "sessions", "created_at", "lost_at"),
+        *("name", "platform", "user", "client", "sessions", "known_since", "lost"),
         *("id", "installation", "user_key", "epoch"),
     )
 
     @admin.display(description=_("device"))
-    def named(self, device: Device) -> str:
+    def named(self, device: Device) -> str | SafeString:
         return words.name_of(device)
+
+    @admin.display(description=_("known since"))
+    def known_since(self, device: Device) -> str:
+        return words.moment(device.created_at)
+
+    @admin.display(description=_("lost"))
+    def lost(self, device: Device) -> str:
+        return words.moment(device.lost_at)
+
+    def describe(self, row: Device) -> SafeString:
+        whose = row.person.name or row.user_key  # type: ignore[attr-defined]
+        return format_html("{}, {} ({})", whose, words.name_of(row), words.short(row.pk))
 
     @admin.display(description=_("sessions"))
     def sessions(self, device: Device) -> SafeString:

@@ -1,7 +1,6 @@
 """Sessions: token families."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
@@ -9,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -28,10 +28,11 @@ from tokenauth.revocation.subjects import OfFamily, OfUser
 class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
     """A user's sessions; neither secret nor attempt is shown."""
 
-    list_display = ("session", "state", "user", "client", "on_device", "begun", "last_used", "ends")
+    list_display = ("state", "user", "client", "on_device", "begun", "last_used", "session")
     list_filter = (Begun, "client")
     list_select_related = ("client", "device")
     search_fields = ("user_key",)
+    list_display_links = ("state", "session")
     linked = ("user_key", "device")
     columns = Columns(ids=("pk", "device_id"), user="user_key", client="client_id", seen=("pk", "family"))
     ordering = ("-id",)
@@ -41,10 +42,10 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
         "revoke_users": _("Revoke all sessions of its user"),
     }
     fieldsets = (
-        (None, {"fields": ("state", "ended_by", "user", "linked_client", "linked_device")}),
+        (None, {"fields": ("in_full", "ended_by", "user", "linked_client", "linked_device")}),
         (
             _("When"),
-            {"fields": ("begun", "auth_time", "last_used", "ends", "absolute_expires_at", "revoked_at")},
+            {"fields": ("begun", "last_used", "ends", "auth_time", "absolute_expires_at", "revoked_at")},
         ),
         (_("What happened"), {"fields": ("events",)}),
         (
@@ -83,15 +84,19 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
             family.dead = dead[family.pk]
 
     @admin.display(description=_("session"))
-    def session(self, family: TokenFamily) -> str:
+    def session(self, family: TokenFamily) -> SafeString:
         return words.short(family.pk)
 
     @admin.display(description=_("state"))
     def state(self, family: TokenFamily) -> SafeString:
         return words.state_of(_dead(family))
 
+    @admin.display(description=_("state"))
+    def in_full(self, family: TokenFamily) -> SafeString:
+        return words.state_of(_dead(family), in_full=True)
+
     @admin.display(description=_("device"))
-    def on_device(self, family: TokenFamily) -> str:
+    def on_device(self, family: TokenFamily) -> str | SafeString:
         return words.name_of(family.device)
 
     @admin.display(description=_("client"))
@@ -104,16 +109,16 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
         return words.linked(url, words.name_of(family.device))
 
     @admin.display(description=_("begun"))
-    def begun(self, family: TokenFamily) -> datetime:
-        return family.created_at
+    def begun(self, family: TokenFamily) -> str:
+        return words.moment(family.created_at)
 
     @admin.display(description=_("last used"))
-    def last_used(self, family: TokenFamily) -> datetime:
-        return words.last_used(family)
+    def last_used(self, family: TokenFamily) -> str:
+        return words.moment(words.last_used(family))
 
     @admin.display(description=_("ends"))
-    def ends(self, family: TokenFamily) -> datetime:
-        return words.end_of(family)
+    def ends(self, family: TokenFamily) -> str:
+        return words.moment(words.end_of(family))
 
     @admin.display(description=_("ended by"))
     def ended_by(self, family: TokenFamily) -> str:
@@ -121,19 +126,27 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
         event = lineage.end_of(family, _dead(family))
         if event is None:
             return self.get_empty_value_display()
-        context = {"event": event, "reason": lineage.reason_of(event)}
+        context = {"event": event, "reason": lineage.reason_of(event), "by": lineage.names_of([event])[0]}
         return render_to_string("admin/tokenauth/ended_by.html", context)
 
     @admin.display(description=_("events"))
     def events(self, family: TokenFamily) -> SafeString:
         """Its lineage: each generation's event, and what ended it."""
-        rows = lineage.events_of(family)
+        events = lineage.events_of(family)
         url = reverse("admin:tokenauth_tokenevent_changelist")
         context = {
-            "rows": [{"event": event, "reason": lineage.reason_of(event)} for event in rows],
-            "more": f"{url}?family__exact={family.pk}" if len(rows) == lineage.SHOWN else "",
+            "rows": [
+                {"event": event, "reason": lineage.reason_of(event), "by": by, "at": words.moment(event.at)}
+                for event, by in zip(events, lineage.names_of(events), strict=True)
+            ],
+            "more": f"{url}?family__exact={family.pk}" if len(events) == lineage.SHOWN else "",
         }
         return render_to_string("admin/tokenauth/lineage.html", context)
+
+    def describe(self, row: TokenFamily) -> SafeString:
+        whose = row.person.name or row.user_key  # type: ignore[attr-defined]
+        device = words.name_of(row.device)
+        return format_html("{}, {}, {} ({})", whose, row.client, device, words.short(row.pk))
 
     @admin.action(description=_("Revoke the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, selected: QuerySet[TokenFamily]) -> HttpResponse | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from tokenauth.admin.people import key_in, name_of, people
 from tokenauth.errors import Cause
 from tokenauth.models import EventDetail, TokenEvent, TokenFamily
 from tokenauth.models.event import EventKind
@@ -31,6 +32,12 @@ def events_of(family: TokenFamily) -> list[TokenEvent]:
 def reason_of(event: TokenEvent) -> str:
     """Return why somebody did it, in his words; empty where he gave none."""
     return str((event.data or {}).get("reason", ""))
+
+
+def names_of(events: list[TokenEvent]) -> list[str]:
+    """Return who did each, by name. One query at most."""
+    known = people(key_in(event.actor) for event in events)
+    return [name_of(event.actor, known) for event in events]
 
 
 def end_of(family: TokenFamily, cause: Cause | None) -> TokenEvent | None:

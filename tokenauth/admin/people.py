@@ -35,6 +35,23 @@ class Person:
         return format_html('<a href="{}">{}</a>', url, self.name)
 
 
+#: How the trail calls an administrator, before his key.
+ADMIN = "admin:"
+
+
+def key_in(actor: str) -> str:
+    """Return the key of the user whom the trail's actor may be."""
+    return actor.removeprefix(ADMIN)
+
+
+def name_of(actor: str, known: dict[str, Person]) -> str:
+    """Return an actor by name, as far as he is a user who is still there; else as the trail has him."""
+    person = known.get(key_in(actor))
+    if person is None or person.pk is None:
+        return actor
+    return _("%s (administrator)") % person.name if actor.startswith(ADMIN) else person.name
+
+
 def people(keys: Iterable[str]) -> dict[str, Person]:
     """Return the users of these keys. One query, none where there is no key."""
     known = {key: Person(key) for key in keys if key}

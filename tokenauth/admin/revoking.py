@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from tokenauth import conf
 from tokenauth.admin.lists import OrMore, bounded_count
 from tokenauth.admin.searching import SearchedList
 from tokenauth.flows.revoke import REASON, revoke
@@ -44,11 +45,17 @@ Deed = Callable[[Any, str, str], object]
 class ReasonForm(forms.Form):
     """Why, for the trail."""
 
-    reason = forms.CharField(max_length=REASON, label=_("Reason"), widget=forms.TextInput({"size": 80}))
+    reason = forms.CharField(
+        max_length=REASON, label=_("Reason"), widget=forms.TextInput({"class": "vTextField"})
+    )
 
 
 class ReadOnlyAdmin(SearchedList):
     """Rows that only the flows write."""
+
+    def describe(self, row: Any) -> str:
+        """Return what the page before a revocation calls a row that was prepared."""
+        return str(row)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -166,7 +173,8 @@ def confirmed(
         "action": action,
         "checkbox": ACTION_CHECKBOX_NAME,
         "rows": rows,
-        "named": rows[:MOST_NAMED],
+        "named": _described(model_admin, rows[:MOST_NAMED]),
+        "bound": conf.current().STALENESS_BOUND,
         "unnamed": max(len(rows) - MOST_NAMED, 0),
         "most": MOST_AT_ONCE if len(found) > MOST_AT_ONCE else None,
         "sessions": _live(sessions_of(rows)) if sessions_of else None,
@@ -216,6 +224,13 @@ def _title(model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, action: s
         return str(title)
     found = model_admin.get_actions(request).get(action)
     return str(found[2]) if found else action
+
+
+def _described(model_admin: "admin.ModelAdmin[Any]", rows: list[Any]) -> list[str]:
+    if not isinstance(model_admin, ReadOnlyAdmin):
+        return [str(row) for row in rows]
+    model_admin.prepare(rows)
+    return [model_admin.describe(row) for row in rows]
 
 
 def _live(sessions: TokenFamilyQuerySet) -> str:

@@ -18,15 +18,15 @@ class TokenEventAdmin(OwnedAdmin):
     """What happened, newest first."""
 
     list_display = (
-        "at",
+        "when",
         "kind",
         "user",
         "client_id",
-        "session",
         "position",
         "cause",
-        "actor",
+        "by",
         "reason",
+        "session",
     )
     list_filter = (Written, OfKind)
     search_fields = ("user_key",)
@@ -44,12 +44,16 @@ class TokenEventAdmin(OwnedAdmin):
     ordering = ("-id",)
     linked = ("family",)
     fields = (
-        *("at", "kind", "cause", "actor", "reason", "user", "client_id", "linked_session", "generation"),
-        *("branch", "personal", "data", "id", "user_key", "family", "device"),
+        *("at", "kind", "cause", "by", "reason", "user", "client_id", "linked_session", "generation"),
+        *("branch", "personal", "data", "id", "user_key", "actor", "family", "device"),
     )
 
+    @admin.display(description=_("when"))
+    def when(self, event: TokenEvent) -> str:
+        return words.moment(event.at)
+
     @admin.display(description=_("session"))
-    def session(self, event: TokenEvent) -> str:
+    def session(self, event: TokenEvent) -> str | SafeString:
         return words.short(event.family) if event.family else self.get_empty_value_display()
 
     @admin.display(description=_("session"))
@@ -80,7 +84,7 @@ class TokenEventAdmin(OwnedAdmin):
 class EventDetailAdmin(ReadOnlyAdmin):
     """The personal part of events, as long as it is kept."""
 
-    list_display = ("event", "address", "agent", "name")
+    list_display = ("event", "name", "address", "agent")
     list_select_related = ("event",)
     search_fields = ("name",)
     search_help_text = _("A session's id, an IP address or the name of a login.")

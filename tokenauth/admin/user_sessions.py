@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.admin.revoking import STYLES, confirmed, page_of, revoking
-from tokenauth.admin.words import end_of, last_used, name_of, short, state_of
+from tokenauth.admin.words import end_of, last_used, moment, name_of, short, state_of
 from tokenauth.flows.sessions import standing
 from tokenauth.flows.standing import why_each_is_dead
 from tokenauth.models import Device, TokenFamily, users
@@ -90,8 +90,9 @@ class UserSessionsMixin(Base):
                 "device": name_of(family.device),
                 "device_url": self._tokenauth_url("device_change", family.device_id),
                 "state": state_of(dead[family.pk]),
-                "last_used": last_used(family),
-                "ends": end_of(family),
+                "begun": moment(family.created_at),
+                "last_used": moment(last_used(family)),
+                "ends": moment(end_of(family)),
             }
             for family in families
         ]
@@ -107,6 +108,8 @@ class UserSessionsMixin(Base):
                 "device": device,
                 "name": name_of(device),
                 "url": self._tokenauth_url("device_change", device.pk),
+                "since": moment(device.created_at),
+                "lost": moment(device.lost_at),
             }
             for device in devices.order_by("-created_at", "-pk")[:SHOWN]
         ]

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,9 +19,23 @@ from tokenauth.models import Device, TokenFamily
 
 LIVE = pgettext_lazy("state of a session", "live")
 
+ENDED = pgettext_lazy("state of a session", "ended")
+
+#: What a session of a list is: its page says more.
+IN_A_WORD: dict[Cause, str | Promise] = {
+    Cause.LOGGED_OUT: _("logged out"),
+    Cause.REPLACED: _("replaced"),
+    Cause.REVOKED: _("revoked"),
+    Cause.ACCOUNT_CHANGED: _("revoked"),
+    Cause.CLIENT_DISABLED: _("client disabled"),
+    Cause.DEVICE_OFFLINE: _("expired"),
+    Cause.ABSOLUTE: _("expired"),
+    Cause.REUSE: _("theft"),
+}
+
 #: Why a session is dead, as an operator is told.
 ENDS: dict[Cause, str | Promise] = {
-    Cause.ENDED: pgettext_lazy("state of a session", "ended"),
+    Cause.ENDED: ENDED,
     Cause.LOGGED_OUT: _("logged out"),
     Cause.REPLACED: _("replaced by a newer login on the device"),
     Cause.CAPPED: _("ended by newer sessions: too many at once"),
@@ -34,23 +50,31 @@ ENDS: dict[Cause, str | Promise] = {
 }
 
 
-def short(id_: UUID) -> str:
+def short(id_: UUID | str) -> SafeString:
     """Return the end of an id: what tells two of them apart in a list (UUIDv7 begin alike)."""
-    return f"…{str(id_)[-12:]}"
+    return format_html('<span class="tokenauth-id" title="{}">…{}</span>', id_, str(id_)[-12:])
 
 
-def name_of(device: Device) -> str:
+def moment(at: datetime | None) -> str:
+    """Return a moment as an operator reads it: to the minute, in the site's time zone."""
+    if at is None:
+        return "-"
+    return date_format(timezone.localtime(at) if timezone.is_aware(at) else at, "Y-m-d H:i")
+
+
+def name_of(device: Device) -> str | SafeString:
     """Return what an operator tells a device by."""
     return device.name or device.platform or short(device.pk)
 
 
-def state_of(cause: Cause | None) -> SafeString:
-    """Return how a session stands, as a word that also its colour tells."""
+def state_of(cause: Cause | None, *, in_full: bool = False) -> SafeString:
+    """Return how a session stands, in a word or in full, which also its colour tells."""
     if cause is None:
         return format_html('<span class="tokenauth-state tokenauth-live">{}</span>', LIVE)
     kind = "tokenauth-theft" if cause is Cause.REUSE else "tokenauth-dead"
-    word = ENDS.get(cause) or cause.value.replace("_", " ")
-    return format_html('<span class="tokenauth-state {}">{}</span>', kind, word)
+    full = ENDS.get(cause) or cause.value.replace("_", " ")
+    word = full if in_full else IN_A_WORD.get(cause, ENDED)
+    return format_html('<span class="tokenauth-state {}" title="{}">{}</span>', kind, full, word)
 
 
 def linked(url: str, text: object) -> SafeString:
