@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
@@ -24,6 +25,8 @@ NEWEST = 100_000
 PROBES = 100
 #: A flow writes at its end what it dates by its beginning.
 LATE = timedelta(minutes=1)
+
+STYLES = "tokenauth/admin.css"
 
 #: What a filter's links append to its column.
 _EXACT = frozenset({"id", "exact", "isnull"})
@@ -77,6 +80,10 @@ class BigList(admin.ModelAdmin):  # type: ignore[type-arg]
     sortable_by = ()
     #: Columns with an index of their own that links from other pages narrow the list by.
     linked: tuple[str, ...] = ()
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + forms.Media(css={"all": [STYLES]})
 
     def prepare(self, rows: Sequence[Any]) -> None:
         """Ask once for all rows of a page what their columns show besides themselves."""

@@ -31,8 +31,6 @@ MOST_AT_ONCE = 500
 #: Rows that the page before it names.
 MOST_NAMED = 20
 
-STYLES = "tokenauth/admin.css"
-
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
 else:
@@ -108,10 +106,6 @@ class RevokingMixin(Base):
                 for action, title in self._offered(request).items()
             ]
         return super().render_change_form(request, context, *args, **kwargs)
-
-    @property
-    def media(self) -> forms.Media:
-        return super().media + forms.Media(css={"all": [STYLES]})
 
     def _offered(self, request: HttpRequest) -> dict[str, str | Promise]:
         allowed = self.get_actions(request)

@@ -16,7 +16,8 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.revoking import STYLES, confirmed, page_of, revoking
+from tokenauth.admin.lists import STYLES
+from tokenauth.admin.revoking import confirmed, page_of, revoking
 from tokenauth.admin.words import end_of, last_used, moment, name_of, short, state_of
 from tokenauth.flows.sessions import standing
 from tokenauth.flows.standing import why_each_is_dead

@@ -55,11 +55,12 @@ def short(id_: UUID | str) -> SafeString:
     return format_html('<span class="tokenauth-id" title="{}">…{}</span>', id_, str(id_)[-12:])
 
 
-def moment(at: datetime | None) -> str:
+def moment(at: datetime | None) -> SafeString:
     """Return a moment as an operator reads it: to the minute, in the site's time zone."""
     if at is None:
-        return "-"
-    return date_format(timezone.localtime(at) if timezone.is_aware(at) else at, "Y-m-d H:i")
+        return SafeString("-")
+    shown = timezone.localtime(at) if timezone.is_aware(at) else at
+    return format_html('<span class="tokenauth-moment">{}</span>', date_format(shown, "Y-m-d H:i"))
 
 
 def name_of(device: Device) -> str | SafeString:

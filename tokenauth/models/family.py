@@ -144,4 +144,4 @@ class TokenFamily(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"family {self.pk}"
+        return f"session {self.pk}"
