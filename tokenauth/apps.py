@@ -1,6 +1,8 @@
 """The app's registration: nothing starts here, a process's mirror starts at its first check."""
 
 from django.apps import AppConfig, apps
+from django.contrib.admin import apps as admin_apps  # a class would be taken for one of ours
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +22,22 @@ class TokenAuthConfig(AppConfig):
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 
+        if any(isinstance(config, admin_apps.AdminConfig) for config in apps.get_app_configs()):
+            _extend_user_admins()
+
         if apps.is_installed("drf_spectacular"):
             from tokenauth.api import openapi  # noqa: PLC0415 - an extra: not every site has it
 
             openapi.describe()
+
+
+def _extend_user_admins() -> None:
+    from tokenauth import conf  # noqa: PLC0415 - models are ready only now
+    from tokenauth.admin import user_admins  # noqa: PLC0415
+
+    try:
+        wanted = conf.current().USER_ADMIN
+    except ImproperlyConfigured:  # a check says what is wrong
+        return
+    if wanted:
+        user_admins.extend_once_found()

@@ -122,6 +122,8 @@ class Settings(BaseModel):
     END_ON_PERMISSION_CHANGE: bool = False
     #: Let the mirror's process do housekeeping that is late, where neither Celery nor cron does it.
     EMBEDDED_TASKS: bool = True
+    #: Show a user's sessions and devices in the site's own user admin.
+    USER_ADMIN: bool = True
 
     def model_post_init(self, context: Any, /) -> None:
         if not self.ISSUER and django_settings.DEBUG:

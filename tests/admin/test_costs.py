@@ -24,6 +24,7 @@ from tokenauth.models import (
     TokenFamily,
     users,
 )
+from tokenauth.models.event import EventKind
 from tokenauth.models.key import KeyPurpose, KeyState
 from tokenauth.revocation.subjects import OfUser
 
@@ -114,6 +115,26 @@ def test_a_period_begins_at_an_id():
 
     assert before < at
     assert (at.version, at.int >> 80) == (7, int(moment.timestamp() * 1000))
+
+
+@pytest.mark.parametrize("gap", [(0, 0), (100, 250), (0, 150), (150, 299)], ids=str)
+@pytest.mark.parametrize("minutes", [0, 7, 149, 299, 400])
+def test_a_period_begins_at_a_number_whatever_is_missing(monkeypatch, gap, minutes):
+    monkeypatch.setattr(lists, "PROBES", 7)
+    now = timezone.now()
+    events = [
+        TokenEvent(at=now - timedelta(minutes=300 - number), kind=EventKind.ROTATED, mac=b"")
+        for number in range(300)
+    ]
+    made = TokenEvent.objects.bulk_create(events)
+    TokenEvent.objects.filter(pk__in=[event.pk for event in made[slice(*gap)]]).delete()
+    began = now - timedelta(minutes=minutes)
+
+    with CaptureQueriesContext(connection) as sent:
+        found = set(lists.since(TokenEvent.objects.all(), began))
+
+    assert found == set(TokenEvent.objects.filter(at__gte=began))
+    assert len(sent) <= 7
 
 
 @pytest.mark.parametrize("kind", ["9", "9999", "x", "-1", "9" * 400])

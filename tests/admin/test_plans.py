@@ -35,13 +35,16 @@ BIG = ("tokenfamily", "device", "tokenevent", "eventdetail", "revocationorder", 
 
 _EVENTS = f"""
 INSERT INTO tokenauth_tokenevent (at, kind, family, user_key, client_id, cause, actor, mac)
-SELECT now() - ({ROWS} - n) * interval '1 second', 1 + n % 5, gen_random_uuid(), (n / 10 + 1000000)::text,
-    'crowd', '', '', '' FROM generate_series(1, {ROWS}) n;
+SELECT now() - ({ROWS} - n) * interval '1 second', CASE WHEN n % 10 = 0 THEN 1 + n / 10 % 19 ELSE 2 END,
+    gen_random_uuid(), (n / 10 + 1000000)::text, CASE WHEN n % 10 = 0 THEN 'crowd' ELSE 'busy' END, '',
+    CASE WHEN n % 70 = 0 THEN 'admin:1' ELSE '' END, '' FROM generate_series(1, {ROWS}) n;
 INSERT INTO tokenauth_eventdetail (event_id, salt, address, agent, name)
 SELECT id, '', ('10.0.' || id % 200 || '.' || id % 250)::inet, '', '' FROM tokenauth_tokenevent
 ON CONFLICT DO NOTHING;
 INSERT INTO tokenauth_revocationorder (number, kind, key, floor, until, at, cause, actor)
-SELECT n + 100, 6, gen_random_uuid()::text, 0, now(), now(), '', '' FROM generate_series(1, {ROWS}) n;
+SELECT n + 100, CASE WHEN n % 10 = 0 THEN 1 + n / 10 % 8 ELSE 9 END, gen_random_uuid()::text, 0, now(),
+    now() - ({ROWS} - n) * interval '1 second', '', CASE WHEN n % 70 = 0 THEN 'admin:1' ELSE '' END
+FROM generate_series(1, {ROWS}) n;
 INSERT INTO tokenauth_accountstate (user_key, epoch) SELECT n::text, 1
 FROM generate_series(1000000, 1000000 + {ROWS}) n;
 ANALYZE;
@@ -95,17 +98,36 @@ def test_lists_searches_and_pages_read_by_an_index(crowd, admin_client):
         family.user_key,
         "10.0.7.7",
         "crowd",
+        "busy",
+        "admin:1",
+        "203.0.113.7",
         crowd.user.get_username(),
         f"{crowd.user.get_username()}@example.test",
         "nobody at all",
     ]
-    queries = [{}, {"p": "5"}, *({"q": text} for text in texts)]
+    queries = [{}, {"p": "5"}, {"p": "20"}, *({"q": text} for text in texts)]
     filters = {
-        TokenFamily: [{"within": "hour"}, {"within": "week"}, {"client__id__exact": crowd.client.pk}],
-        Device: [{"within": "hour"}, {"client__id__exact": crowd.client.pk}],
-        TokenEvent: [{"within": "hour"}, {"kind": "5"}, {"kind": "15"}],
+        TokenFamily: [
+            {"within": "hour"},
+            {"within": "week"},
+            {"client__id__exact": crowd.client.pk},
+            {"user_key__exact": family.user_key},
+        ],
+        Device: [
+            {"within": "hour"},
+            {"client__id__exact": crowd.client.pk},
+            {"user_key__exact": family.user_key},
+        ],
+        TokenEvent: [
+            {"within": "hour"},
+            {"kind": "5"},
+            {"kind": "15"},
+            {"kind": "2"},
+            {"kind": "15", "within": "hour"},
+            {"kind": "15", "q": "admin:1"},
+        ],
         EventDetail: [],
-        RevocationOrder: [{"within": "hour"}, {"kind": "1"}],
+        RevocationOrder: [{"within": "hour"}, {"kind": "1"}, {"kind": "9"}, {"kind": "1", "within": "hour"}],
         AccountState: [],
     }
     bad = []
@@ -131,3 +153,37 @@ def test_the_page_before_a_revocation_counts_by_an_index(crowd, admin_client, ac
 
     assert answer.status_code == 200
     assert greedy_queries_of(sent) == []
+
+
+def test_a_users_page_and_the_page_before_his_revocation_read_by_an_index(crowd, admin_client):
+    for page in ("change", "tokenauth_revoke"):
+        with CaptureQueriesContext(connection) as sent:
+            answer = admin_client.get(reverse(f"admin:auth_user_{page}", args=[crowd.user.pk]))
+
+        assert answer.status_code == 200
+        assert greedy_queries_of(sent) == []
+
+
+def test_a_client_that_is_long_out_of_use_is_found_by_an_index(crowd, admin_client):
+    # its sessions are the oldest of all: a walk from the newest would meet everybody else's first
+    retired = ClientFactory(client_id="retired")
+    oldest = TokenFamily.objects.order_by("pk").values_list("pk", flat=True)[:2_000]
+    TokenFamily.objects.filter(pk__in=list(oldest)).update(client=retired)
+
+    for query in ({"client__id__exact": retired.pk}, {"q": "retired"}):
+        with CaptureQueriesContext(connection) as sent:
+            answer = admin_client.get(reverse("admin:tokenauth_tokenfamily_changelist"), query)
+        assert answer.context["cl"].result_count == 1_000
+        assert rows_walked(sent) < MOST_SCANNED
+
+
+def rows_walked(sent: CaptureQueriesContext) -> float:
+    """The most rows that one of these queries met in a big table and did not want."""
+    most = 0.0
+    with connection.cursor() as cursor:
+        for query in sent.captured_queries:
+            if query["sql"].startswith("SELECT") and "tokenauth_tokenfamily" in query["sql"]:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query['sql']}")
+                nodes = test_plans.nodes(_plan(cursor.fetchone()[0]))
+                most = max(most, *(node.get("Rows Removed by Filter", 0) for node in nodes))
+    return most

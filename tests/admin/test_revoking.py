@@ -70,9 +70,9 @@ def test_a_page_shows_what_is_hit_and_asks_why(admin_client, session, model, act
 
     content = answer.content.decode()
     assert answer.status_code == 200
-    assert "1 row is hit" in content
+    assert "1 is hit" in content
     assert 'name="reason"' in content
-    assert ("Sessions of theirs: 1." in content) == (model not in (KeyRecord, ClientSecret))
+    assert ("Live sessions that end: 1." in content) == (model not in (KeyRecord, ClientSecret))
     assert session.accepts()
     assert LogEntry.objects.count() == 0
 
@@ -108,8 +108,8 @@ def test_a_user_of_many_sessions_is_revoked_once(admin_client, session):
     page = act(admin_client, TokenFamily, "revoke_users", *families).content.decode()
     act(admin_client, TokenFamily, "revoke_users", *families, reason="left")
 
-    assert "1 row is hit" in page
-    assert "Sessions of theirs: 2." in page
+    assert "1 is hit" in page
+    assert "Live sessions that end: 2." in page
     assert RevocationOrder.objects.get().key == users.key_of(session.user)
 
 

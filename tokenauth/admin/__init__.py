@@ -13,6 +13,7 @@ from tokenauth.admin.plane import (
     TaskRunAdmin,
 )
 from tokenauth.admin.trail import EventDetailAdmin, TokenEventAdmin
+from tokenauth.admin.user_sessions import UserSessionsMixin
 
 __all__ = [
     "AccountStateAdmin",
@@ -28,4 +29,5 @@ __all__ = [
     "TaskRunAdmin",
     "TokenEventAdmin",
     "TokenFamilyAdmin",
+    "UserSessionsMixin",
 ]

@@ -26,6 +26,12 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Client
         fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes")
+        help_texts = {
+            "client_id": _("What the application calls itself in each request; it never changes."),
+            "first_party": _("It may ask users for their passwords."),
+            "audiences": _('What its tokens may be for, as a list: ["https://api.example.org"].'),
+            "scopes": _('What its tokens may allow, as a list: ["orders:read"].'),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +58,7 @@ class ClientAdmin(RevokingMixin, SearchedList):
     """Applications. Never deleted while tokens of theirs can live: disable them."""
 
     form = ClientForm
+    fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes", "disabled_at")
     list_display = ("client_id", "name", "kind", "policy", "first_party", "disabled_at")
     list_filter = ("kind", "first_party", "policy")
     search_fields = ("client_id",)
@@ -59,10 +66,14 @@ class ClientAdmin(RevokingMixin, SearchedList):
     columns = Columns(texts=("client_id__startswith", "name__startswith"))
     ordering = ("client_id",)
     actions = ("revoke_clients", "disable_clients", "enable_clients")
+    of_one = {
+        "revoke_clients": _("Revoke all its sessions"),
+        "disable_clients": _("Disable it"),
+    }
     reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("client_id",) if obj else ()
+        return ("client_id", "disabled_at") if obj else ("disabled_at",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -109,6 +120,7 @@ class ClientSecretAdmin(RevokingMixin, ReadOnlyAdmin):
     columns = Columns(texts=("tail",), client="client_id")
     ordering = ("-id",)
     actions = ("retire_secrets",)
+    of_one = {"retire_secrets": _("Retire this secret")}
     reaches_everybody = True
 
     @admin.action(description=_("Retire the selected secrets"), permissions=["revoke"])

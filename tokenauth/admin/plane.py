@@ -3,10 +3,14 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from tokenauth.admin import words
 from tokenauth.admin.families import sessions_of_users
 from tokenauth.admin.lists import OfKind, Written
+from tokenauth.admin.owned import OwnedAdmin
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
 from tokenauth.models import (
@@ -18,35 +22,63 @@ from tokenauth.models import (
     TaskRun,
     TokenFamily,
 )
+from tokenauth.models.device import as_public_id
+from tokenauth.models.order import OrderKind
 from tokenauth.revocation.subjects import Everything, OfUser
+
+_PAGES = {
+    OrderKind.DEVICE: "admin:tokenauth_device_change",
+    OrderKind.FAMILY: "admin:tokenauth_tokenfamily_change",
+    OrderKind.GENERATION: "admin:tokenauth_tokenfamily_change",
+}
 
 
 @admin.register(RevocationOrder)
-class RevocationOrderAdmin(ReadOnlyAdmin):
+class RevocationOrderAdmin(OwnedAdmin):
     """What was revoked, by whom, and how long mirrors keep it."""
 
-    list_display = ("id", "number", "kind", "key", "floor", "at", "until", "cause", "actor")
+    list_display = ("when", "kind", "whom", "cause", "by", "number", "kept_until")
     list_filter = (Written, OfKind)
     search_fields = ("key",)
     search_help_text = _(
-        "What was revoked: an id, a user's key, name or e-mail address, or a client's id; or who revoked it. "
-        "Among the newest orders."
+        "What was revoked: an id, a user's key, name or e-mail address, or a client's id; or who revoked it."
     )
-    columns = Columns(texts=("key", "actor"), user="key", among_newest=True)
+    columns = Columns(texts=("key", "actor"), user="key", told=("key", "actor"))
     ordering = ("-id",)
+    owner = "key"
+    fields = ("at", "kind", "whom", "cause", "by", "number", "kept_until", "floor", "id", "key", "actor")
+
+    @admin.display(description=_("when"))
+    def when(self, order: RevocationOrder) -> str:
+        return words.moment(order.at)
+
+    @admin.display(description=_("mirrors keep it until"))
+    def kept_until(self, order: RevocationOrder) -> str:
+        return words.moment(order.until)
+
+    @admin.display(description=_("whom or what"))
+    def whom(self, order: RevocationOrder) -> SafeString | str:
+        """What was revoked, linked to its page where it has one."""
+        if order.kind == OrderKind.USER:
+            return self.user(order)
+        page = _PAGES.get(OrderKind(order.kind))
+        if page and as_public_id(order.key):
+            return words.linked(reverse(page, args=[order.key]), words.short(order.key))
+        return order.key or self.get_empty_value_display()
 
 
 @admin.register(AccountState)
-class AccountStateAdmin(RevokingMixin, ReadOnlyAdmin):
+class AccountStateAdmin(RevokingMixin, OwnedAdmin):
     """Accounts that were revoked at least once."""
 
-    list_display = ("user_key", "epoch")
+    list_display = ("user_key", "user", "epoch")
+    fields = ("user_key", "user", "epoch")
     search_fields = ("user_key",)
     search_help_text = _("A user's key, name or e-mail address.")
     columns = Columns(user="user_key")
     ordering = ("user_key",)
-    exclude = ("fingerprint",)
     actions = ("revoke_users",)
+    of_one = {"revoke_users": _("Revoke all sessions of this account")}
 
     @admin.action(description=_("Revoke all sessions of the selected accounts"), permissions=["revoke"])
     def revoke_users(self, request: HttpRequest, selected: QuerySet[AccountState]) -> HttpResponse | None:
@@ -66,6 +98,7 @@ class SiteAdmin(RevokingMixin, ReadOnlyAdmin):
 
     list_display = ("id", "epoch", "issued_before")
     actions = ("revoke_everything",)
+    of_one = {"revoke_everything": _("Revoke ALL sessions of the site")}
     reaches_everybody = True
 
     @admin.action(description=_("Revoke ALL sessions of the site"), permissions=["revoke"])

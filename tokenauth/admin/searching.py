@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from tokenauth.admin.lists import MOST_COUNTED, BigList, newest
+from tokenauth.admin.lists import MOST_COUNTED, BigList, told
 from tokenauth.models import Client, EventDetail, TokenEvent, users
 from tokenauth.models.device import as_public_id
 
@@ -35,12 +35,12 @@ class Columns:
     user: str = ""
     #: The foreign key of a client.
     client: str = ""
-    #: The public id of a client where no index serves it.
-    client_id: str = ""
     #: The column that holds an event's field, for addresses: (own column, the event's).
     seen: tuple[str, str] | None = None
-    #: Whether no index serves these columns, so that only the newest rows are looked through.
-    among_newest: bool = False
+    #: The column that holds an event's number, for sessions.
+    of_session: str = ""
+    #: Those of a trail whose index leaves the everyday rows out: only the others are looked through.
+    told: tuple[str, ...] = ()
 
 
 class SearchedList(BigList):
@@ -58,30 +58,46 @@ class SearchedList(BigList):
         if len(term) > _LONGEST or not term.isprintable():
             return queryset.none(), False
         found = list(_sought(term, self.columns, queryset))
+        found += _of_client(term, self.columns, queryset, alone=not found)
         if not found:
             return queryset.none(), False
-        rows = newest(queryset) if self.columns.among_newest else queryset
-        return rows.filter(Q(*found, _connector=Q.OR)), False
+        return queryset.filter(Q(*found, _connector=Q.OR)), False
 
 
 def _sought(term: str, columns: Columns, rows: QuerySet[Any]) -> Iterator[Q]:
     id_, address = as_public_id(term), as_address(term)
     if id_:
-        yield from (Q((column, id_)) for column in columns.ids)
+        yield from (_of(columns, rows, column, [id_]) for column in columns.ids)
+        if columns.of_session:
+            yield Q((f"{columns.of_session}__in", _events_of(id_)))
     if address and columns.seen:
         own, of_event = columns.seen
         yield Q((f"{own}__in", _seen_from(address, of_event)))
-    if columns.user:
-        yield Q((f"{columns.user}__in", user_keys(term, named=not (id_ or address))))
-    yield from (Q((column, text)) for column in columns.texts for text in _spellings(term, id_))
-    if id_ or address:
-        return
-    if columns.client and (pk := Client.objects.filter(client_id=term).values_list("pk", flat=True).first()):
-        yield Q((columns.client, pk))
-    if columns.client_id:
-        # no index: a query of its own, so that it stays within the newest
-        own_rows = newest(rows.model._base_manager.using(rows.db)).filter(Q((columns.client_id, term)))
-        yield Q(pk__in=list(own_rows.order_by("-pk").values_list("pk", flat=True)[:MOST_COUNTED]))
+    if columns.user and (keys := user_keys(term, named=not (id_ or address))):
+        yield _of(columns, rows, columns.user, keys)
+    yield from (_of(columns, rows, column, _spellings(term, id_)) for column in columns.texts)
+
+
+def _of_client(term: str, columns: Columns, rows: QuerySet[Any], *, alone: bool) -> list[Q]:
+    if not columns.client or as_public_id(term) or as_address(term):
+        return []
+    pk = Client.objects.filter(client_id=term).values_list("pk", flat=True).first()
+    if pk is None:
+        return []
+    if alone:
+        return [Q((columns.client, pk))]
+    # asked apart: a disjunction would walk through everybody's rows to keep their order
+    newest_of_it = rows.filter(Q((columns.client, pk))).order_by("-pk").values_list("pk", flat=True)
+    return [Q(pk__in=list(newest_of_it[:MOST_COUNTED]))]
+
+
+def _of(columns: Columns, rows: QuerySet[Any], column: str, values: list[Any]) -> Q:
+    if column not in columns.told:
+        lookups = [(column, value) for value in values] if "__" in column else [(f"{column}__in", values)]
+        return Q(*lookups, _connector=Q.OR)
+    # asked apart: within a disjunction no index would be looked at in its own order
+    found = told(rows).filter(**{f"{column}__in": values}).order_by("-pk")
+    return Q(pk__in=list(found.values_list("pk", flat=True)[:MOST_COUNTED]))
 
 
 def as_address(text: str) -> str | None:
@@ -95,13 +111,15 @@ def as_address(text: str) -> str | None:
 
 
 def user_keys(term: str, *, named: bool = True) -> list[str]:
-    """Return the keys of the users that a text may stand for, itself among them.
+    """Return the keys of the users that a text may stand for, itself among them where it can be one.
 
     Args:
         named: Whether it may be a name or an e-mail address. At most four queries then, none otherwise.
     """
     pk = users.pk_of(term)
-    keys = {term, users.key_of_pk(pk)} if isinstance(pk, UUID) else {term}
+    keys = set() if pk is None else {term}
+    if isinstance(pk, UUID):
+        keys.add(users.key_of_pk(pk))
     if named:
         keys.update(users.key_of_pk(found) for found in _users_named(term))
     return sorted(keys)
@@ -145,12 +163,17 @@ def _is_indexed(field: "models.Field[Any, Any]") -> bool:
     return field.unique or bool(getattr(field, "db_index", False))
 
 
-def _spellings(term: str, id_: UUID | None) -> set[str]:
-    return {term, str(id_)} if id_ else {term}
+def _spellings(term: str, id_: UUID | None) -> list[str]:
+    return sorted({term, str(id_)}) if id_ else [term]
+
+
+def _events_of(family: UUID) -> list[int]:
+    events = TokenEvent.objects.of_family(family).reverse()
+    return list(events.values_list("pk", flat=True)[:MOST_COUNTED])
 
 
 def _seen_from(address: str, of_event: str) -> list[Any]:
-    details = newest(EventDetail.objects.filter(address=address)).order_by("-pk")
+    details = EventDetail.objects.filter(address=address).order_by("-pk")
     events = list(details.values_list("pk", flat=True)[:MOST_COUNTED])
     if of_event == "pk":
         return events

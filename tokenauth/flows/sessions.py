@@ -55,6 +55,11 @@ class Owner:
         return self.claims.act or self.claims.sub
 
 
+def rounded(second: float) -> int:
+    """Return a moment of last use as people are shown it: rounded down to 15 minutes."""
+    return int(second) // 900 * 900
+
+
 def standing(user_key: str) -> QuerySet[TokenFamily]:
     """Return the account's sessions that are alive, newest first. Two queries before the list's own."""
     alias = database()

@@ -1,5 +1,6 @@
 """Whether a family is alive: its own row, the epochs above it, and its account (PROTOCOL 1, 2)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from tokenauth.errors import Cause
 from tokenauth.flows import account_changes
 from tokenauth.flows.moment import Moment
 from tokenauth.models import rotation, users
-from tokenauth.models.account import AccountState
+from tokenauth.models.account import AccountState, Site
 from tokenauth.models.device import as_public_id
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.rotation import Facts
@@ -51,6 +52,44 @@ def why_dead(facts: Facts, floors: Floors, moment: Moment) -> Cause | None:
 def read(family_id: UUID) -> Facts | None:
     """Return what decides about a family, as far as this site needs it. One query."""
     return rotation.read(family_id, using=database(), user_fields=account_changes.wanted_fields())
+
+
+def why_each_is_dead(families: Sequence[TokenFamily]) -> dict[UUID, Cause | None]:
+    """Judge the families of a list by the database alone, whatever this process's mirror knows.
+
+    Args:
+        families: With their clients and devices selected.
+    Returns:
+        For each family the cause for which nothing of it is accepted any more; None while it lives.
+    Two queries however many families.
+    """
+    alias, moment = database(), Moment()
+    keys = {family.user_key for family in families}
+    epochs = dict(
+        AccountState.objects.using(alias).filter(user_key__in=keys).values_list("user_key", "epoch")
+    )
+    site, floors = Site.objects.using(alias).now(), Floors()
+    return {
+        family.pk: why_dead(_facts(family, epochs.get(family.user_key, 0), site), floors, moment)
+        for family in families
+    }
+
+
+def _facts(family: TokenFamily, account_epoch: int, site: Site) -> Facts:
+    return Facts(
+        family=family,
+        client_id=family.client.client_id,
+        client_disabled_at=family.client.disabled_at,
+        client_epoch=family.client.epoch,
+        device_installation=family.device.installation,
+        device_lost_at=family.device.lost_at,
+        device_epoch=family.device.epoch,
+        account_epoch=account_epoch,
+        fingerprint=None,
+        site_epoch=site.epoch,
+        issued_before=site.issued_before,
+        user=None,
+    )
 
 
 def account_of(facts: Facts) -> AbstractBaseUser | None:

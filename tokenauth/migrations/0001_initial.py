@@ -20,13 +20,17 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(choices=[('clients', 'Clients'), ('keys', 'Keys')], max_length=10, primary_key=True, serialize=False)),
                 ('version', models.BigIntegerField(default=0)),
             ],
+            options={
+                'verbose_name': 'version',
+                'verbose_name_plural': 'versions of what processes hold',
+            },
         ),
         migrations.CreateModel(
             name='TokenEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
-                ('kind', models.SmallIntegerField(choices=[(1, 'Issued'), (2, 'Rotated'), (3, 'Repeated'), (4, 'Late Repeat'), (5, 'Reuse'), (6, 'Database Behind'), (7, 'Kept'), (8, 'Ended'), (9, 'Revoked'), (10, 'Binding Refused'), (11, 'Proof Refused'), (12, 'Key Made'), (13, 'Key Promoted'), (14, 'Key Retired'), (15, 'Key Killed'), (16, 'Client Changed'), (17, 'Secret Made'), (18, 'Secret Retired'), (19, 'Device Lost')])),
+                ('kind', models.SmallIntegerField(choices=[(1, 'issued'), (2, 'rotated'), (3, 'repeated'), (4, 'late repeat'), (5, 'theft'), (6, 'database was behind'), (7, 'kept through a password change'), (8, 'ended'), (9, 'revoked'), (10, 'refused: not its device'), (11, 'refused: no proof'), (12, 'key made'), (13, 'key promoted'), (14, 'key retired'), (15, 'key killed'), (16, 'client changed'), (17, 'secret made'), (18, 'secret retired'), (19, 'device lost')])),
                 ('family', models.UUIDField(null=True)),
                 ('user_key', models.CharField(blank=True, max_length=255)),
                 ('client_id', models.CharField(blank=True, max_length=100)),
@@ -39,6 +43,10 @@ class Migration(migrations.Migration):
                 ('detail_hash', models.BinaryField(max_length=32, null=True)),
                 ('mac', models.BinaryField(max_length=32)),
             ],
+            options={
+                'verbose_name': 'event',
+                'verbose_name_plural': 'events',
+            },
         ),
         migrations.CreateModel(
             name='KeyRecord',
@@ -54,6 +62,10 @@ class Migration(migrations.Migration):
                 ('retiring_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
             ],
+            options={
+                'verbose_name': 'key',
+                'verbose_name_plural': 'keys',
+            },
         ),
         migrations.CreateModel(
             name='PasswordUpgrade',
@@ -78,6 +90,8 @@ class Migration(migrations.Migration):
                 ('longest_access', models.IntegerField(default=300)),
             ],
             options={
+                'verbose_name': 'revocation plane',
+                'verbose_name_plural': 'revocation plane',
                 'permissions': [('revoke', 'Can revoke tokens, sessions and keys')],
             },
         ),
@@ -86,7 +100,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.BigIntegerField(null=True, unique=True)),
-                ('kind', models.SmallIntegerField(choices=[(1, 'Site'), (2, 'Before'), (3, 'Client'), (4, 'Device'), (5, 'User'), (6, 'Family'), (7, 'Jti'), (8, 'Kid'), (9, 'Generation')])),
+                ('kind', models.SmallIntegerField(choices=[(1, 'everything'), (2, 'everything before a moment'), (3, 'client'), (4, 'device'), (5, 'account'), (6, 'session'), (7, 'access token'), (8, 'key'), (9, 'spent generation')])),
                 ('key', models.CharField(blank=True, max_length=255)),
                 ('floor', models.BigIntegerField(default=0)),
                 ('until', models.DateTimeField(null=True)),
@@ -94,6 +108,10 @@ class Migration(migrations.Migration):
                 ('cause', models.CharField(blank=True, max_length=32)),
                 ('actor', models.CharField(blank=True, max_length=255)),
             ],
+            options={
+                'verbose_name': 'revocation',
+                'verbose_name_plural': 'revocations',
+            },
         ),
         migrations.CreateModel(
             name='Site',
@@ -102,6 +120,10 @@ class Migration(migrations.Migration):
                 ('epoch', models.BigIntegerField(default=0)),
                 ('issued_before', models.BigIntegerField(null=True)),
             ],
+            options={
+                'verbose_name': 'whole site',
+                'verbose_name_plural': 'whole site',
+            },
         ),
         migrations.CreateModel(
             name='TaskRun',
@@ -111,6 +133,10 @@ class Migration(migrations.Migration):
                 ('leased_until', models.DateTimeField(null=True)),
                 ('position', models.CharField(blank=True, max_length=255)),
             ],
+            options={
+                'verbose_name': 'housekeeping job',
+                'verbose_name_plural': 'housekeeping jobs',
+            },
         ),
         migrations.CreateModel(
             name='TokenFamily',
@@ -155,7 +181,8 @@ class Migration(migrations.Migration):
                 ('ep_impersonator', models.BigIntegerField(default=0)),
             ],
             options={
-                'verbose_name_plural': 'token families',
+                'verbose_name': 'session',
+                'verbose_name_plural': 'sessions',
             },
         ),
         migrations.CreateModel(
@@ -166,6 +193,8 @@ class Migration(migrations.Migration):
                 ('fingerprint', models.BinaryField(max_length=32, null=True)),
             ],
             options={
+                'verbose_name': 'account',
+                'verbose_name_plural': 'accounts',
                 'constraints': [models.CheckConstraint(condition=models.Q(('epoch__gte', 0)), name='tokenauth_account_epoch')],
             },
         ),
@@ -212,7 +241,7 @@ class Migration(migrations.Migration):
                 ('lost_at', models.DateTimeField(blank=True, null=True)),
                 ('epoch', models.BigIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField()),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='tokenauth.client')),
+                ('client', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='tokenauth.client')),
             ],
         ),
         migrations.CreateModel(
@@ -224,6 +253,18 @@ class Migration(migrations.Migration):
                 ('agent', models.CharField(blank=True, max_length=256)),
                 ('name', models.CharField(blank=True, max_length=255)),
             ],
+            options={
+                'verbose_name': 'detail of an event',
+                'verbose_name_plural': 'details of events',
+            },
+        ),
+        migrations.AddIndex(
+            model_name='eventdetail',
+            index=models.Index(fields=['address', 'event'], name='tokenauth_detail_address'),
+        ),
+        migrations.AddIndex(
+            model_name='eventdetail',
+            index=models.Index(fields=['name', 'event'], name='tokenauth_detail_name'),
         ),
         migrations.AddIndex(
             model_name='tokenevent',
@@ -264,7 +305,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='tokenfamily',
             name='client',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='families', to='tokenauth.client'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='families', to='tokenauth.client'),
         ),
         migrations.AddField(
             model_name='tokenfamily',
@@ -274,6 +315,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='device',
             index=models.Index(fields=['user_key', 'created_at'], name='tokenauth_device_user'),
+        ),
+        migrations.AddIndex(
+            model_name='device',
+            index=models.Index(fields=['client', 'id'], name='tokenauth_device_client'),
         ),
         migrations.AddConstraint(
             model_name='device',
@@ -290,6 +335,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='tokenfamily',
             index=models.Index(fields=['user_key', 'created_at'], name='tokenauth_family_user'),
+        ),
+        migrations.AddIndex(
+            model_name='tokenfamily',
+            index=models.Index(fields=['client', 'id'], name='tokenauth_family_client'),
         ),
         migrations.AddIndex(
             model_name='tokenfamily',

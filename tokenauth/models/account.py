@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import connections, models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
 
@@ -60,6 +61,8 @@ class AccountState(models.Model):
     objects = AccountStateQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         constraints = [models.CheckConstraint(condition=Q(epoch__gte=0), name="tokenauth_account_epoch")]
 
     def __str__(self) -> str:
@@ -106,6 +109,8 @@ class Site(models.Model):
     objects = SiteQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("whole site")
+        verbose_name_plural = _("whole site")
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="tokenauth_site_is_one"),
             models.CheckConstraint(condition=Q(epoch__gte=0), name="tokenauth_site_epoch"),

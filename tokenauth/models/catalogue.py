@@ -5,6 +5,7 @@ numbering of orders needs.
 """
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
 
@@ -33,6 +34,10 @@ class Catalogue(models.Model):
     version = models.BigIntegerField(default=0)
 
     objects = CatalogueQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("version")
+        verbose_name_plural = _("versions of what processes hold")
 
     def __str__(self) -> str:
         return f"{self.name} at version {self.version}"

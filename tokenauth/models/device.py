@@ -56,7 +56,7 @@ class Device(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user_key = models.CharField(max_length=255)
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="devices")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="devices", db_index=False)
     installation = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULL is unique
     name = models.CharField(max_length=100, blank=True)
     platform = models.CharField(max_length=50, blank=True)
@@ -67,7 +67,10 @@ class Device(models.Model):
     objects = DeviceQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["user_key", "created_at"], name="tokenauth_device_user")]
+        indexes = [
+            models.Index(fields=["user_key", "created_at"], name="tokenauth_device_user"),
+            models.Index(fields=["client", "id"], name="tokenauth_device_client"),
+        ]
         constraints = [
             # in this order: a login looks for an installation before it knows whose it is
             models.UniqueConstraint(

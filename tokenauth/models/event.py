@@ -4,30 +4,31 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class EventKind(models.IntegerChoices):
     """REFERENCE T6. The numbers are stored and sealed: never reuse one."""
 
-    ISSUED = 1
-    ROTATED = 2
-    REPEATED = 3
-    LATE_REPEAT = 4
-    REUSE = 5
-    DATABASE_BEHIND = 6
-    KEPT = 7
-    ENDED = 8
-    REVOKED = 9
-    BINDING_REFUSED = 10
-    PROOF_REFUSED = 11
-    KEY_MADE = 12
-    KEY_PROMOTED = 13
-    KEY_RETIRED = 14
-    KEY_KILLED = 15
-    CLIENT_CHANGED = 16
-    SECRET_MADE = 17
-    SECRET_RETIRED = 18
-    DEVICE_LOST = 19
+    ISSUED = 1, _("issued")
+    ROTATED = 2, _("rotated")
+    REPEATED = 3, _("repeated")
+    LATE_REPEAT = 4, _("late repeat")
+    REUSE = 5, _("theft")
+    DATABASE_BEHIND = 6, _("database was behind")
+    KEPT = 7, _("kept through a password change")
+    ENDED = 8, _("ended")
+    REVOKED = 9, _("revoked")
+    BINDING_REFUSED = 10, _("refused: not its device")
+    PROOF_REFUSED = 11, _("refused: no proof")
+    KEY_MADE = 12, _("key made")
+    KEY_PROMOTED = 13, _("key promoted")
+    KEY_RETIRED = 14, _("key retired")
+    KEY_KILLED = 15, _("key killed")
+    CLIENT_CHANGED = 16, _("client changed")
+    SECRET_MADE = 17, _("secret made")
+    SECRET_RETIRED = 18, _("secret retired")
+    DEVICE_LOST = 19, _("device lost")
 
 
 class TokenEventQuerySet(models.QuerySet["TokenEvent"]):
@@ -39,9 +40,16 @@ class TokenEventQuerySet(models.QuerySet["TokenEvent"]):
         """Everything that concerns one account, oldest first."""
         return self.filter(user_key=user_key).order_by("id")
 
+    def told(self) -> Self:
+        """All but rotations and repeats: what an operator asks for by kind, client, device or actor."""
+        return self.exclude(kind__in=TokenEvent.EVERYDAY)
+
 
 class TokenEvent(models.Model):
     """One line of the trail. No foreign key: it outlives whom and what it names."""
+
+    #: What clients do all day long: only the indexes of family and user hold these.
+    EVERYDAY = (EventKind.ROTATED, EventKind.REPEATED)
 
     at = models.DateTimeField()
     kind = models.SmallIntegerField(choices=EventKind)
@@ -61,6 +69,8 @@ class TokenEvent(models.Model):
     objects = TokenEventQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         indexes = [
             models.Index(fields=["family", "id"], name="tokenauth_event_family"),
             models.Index(fields=["user_key", "id"], name="tokenauth_event_user"),
@@ -80,6 +90,15 @@ class EventDetail(models.Model):
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=256, blank=True)
     name = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("detail of an event")
+        verbose_name_plural = _("details of events")
+        # written at login, reuse and late repeat: no refresh pays for these
+        indexes = [
+            models.Index(fields=["address", "event"], name="tokenauth_detail_address"),
+            models.Index(fields=["name", "event"], name="tokenauth_detail_name"),
+        ]
 
     def __str__(self) -> str:
         return f"detail of event {self.event_id}"

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.timezone import make_naive
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models.account import AccountState, Site
 from tokenauth.models.client import Client
@@ -81,7 +82,7 @@ class TokenFamily(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
 
     user_key = models.CharField(max_length=255)
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="families")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="families", db_index=False)
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="families")
     audience = models.TextField()
     scope = models.TextField(blank=True)
@@ -128,9 +129,11 @@ class TokenFamily(models.Model):
     objects = TokenFamilyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "token families"
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         indexes = [
             models.Index(fields=["user_key", "created_at"], name="tokenauth_family_user"),
+            models.Index(fields=["client", "id"], name="tokenauth_family_client"),
             models.Index(fields=["absolute_expires_at"], name="tokenauth_family_absolute"),
         ]
         constraints = [
@@ -164,4 +167,4 @@ class TokenFamily(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"family {self.pk}"
+        return f"session {self.pk}"

@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class KeyPurpose(models.TextChoices):
@@ -58,6 +59,8 @@ class KeyRecord(models.Model):
     objects = KeyRecordQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("key")
+        verbose_name_plural = _("keys")
         constraints = [
             models.UniqueConstraint(fields=["purpose", "active_slot"], name="tokenauth_key_one_in_slot"),
             models.CheckConstraint(

@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import connections, models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
 
@@ -12,15 +13,15 @@ from tokenauth.models import upsert
 class OrderKind(models.IntegerChoices):
     """REFERENCE T5. The numbers are on the wire and in rows: never reuse one."""
 
-    SITE = 1
-    BEFORE = 2
-    CLIENT = 3
-    DEVICE = 4
-    USER = 5
-    FAMILY = 6
-    JTI = 7
-    KID = 8
-    GENERATION = 9
+    SITE = 1, _("everything")
+    BEFORE = 2, _("everything before a moment")
+    CLIENT = 3, _("client")
+    DEVICE = 4, _("device")
+    USER = 5, _("account")
+    FAMILY = 6, _("session")
+    JTI = 7, _("access token")
+    KID = 8, _("key")
+    GENERATION = 9, _("spent generation")
 
 
 class RevocationOrderQuerySet(models.QuerySet["RevocationOrder"]):
@@ -32,9 +33,16 @@ class RevocationOrderQuerySet(models.QuerySet["RevocationOrder"]):
         """Numbered orders above a number, in order."""
         return self.filter(number__gt=number).order_by("number")
 
+    def told(self) -> Self:
+        """All but what refreshes supersede: what an operator asks for by kind, key or actor."""
+        return self.exclude(kind__in=RevocationOrder.EVERYDAY)
+
 
 class RevocationOrder(models.Model):
     """One revocation. No foreign key: it outlives what it revokes."""
+
+    #: What refreshes write.
+    EVERYDAY = (OrderKind.GENERATION,)
 
     number = models.BigIntegerField(null=True, unique=True)
     kind = models.SmallIntegerField(choices=OrderKind)
@@ -48,6 +56,8 @@ class RevocationOrder(models.Model):
     objects = RevocationOrderQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("revocation")
+        verbose_name_plural = _("revocations")
         constraints = [
             models.CheckConstraint(
                 condition=Q(number=None) | Q(number__gte=1), name="tokenauth_order_number"
@@ -81,6 +91,8 @@ class Plane(models.Model):
     objects = PlaneQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("revocation plane")
+        verbose_name_plural = _("revocation plane")
         constraints = [models.CheckConstraint(condition=Q(id=1), name="tokenauth_plane_is_one")]
         permissions = [("revoke", "Can revoke tokens, sessions and keys")]
 

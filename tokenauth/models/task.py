@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import connections, models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
 
@@ -43,6 +44,10 @@ class TaskRun(models.Model):
     position = models.CharField(max_length=255, blank=True)
 
     objects = TaskRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("housekeeping job")
+        verbose_name_plural = _("housekeeping jobs")
 
     def __str__(self) -> str:
         return self.name

@@ -66,11 +66,6 @@ def _policy_of(claims: AccessClaims) -> Policy:
     return client.policy if client is not None else builtin.named("")
 
 
-def rounded(second: float) -> int:
-    """Return a moment of last use as accounts are shown it: rounded down to 15 minutes."""
-    return int(second) // 900 * 900
-
-
 def client_members(client: Any) -> dict[str, str]:
     """Return a client as accounts are shown it."""
     return {"id": client.client_id, "name": client.name}

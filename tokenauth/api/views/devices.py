@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tokenauth.api.parameters import BadRequest
-from tokenauth.api.views.account import AccountEndpoint, client_members, rounded
+from tokenauth.api.views.account import AccountEndpoint, client_members
 from tokenauth.api.views.pages import page_of, time_of, uuid_of
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import sessions
@@ -75,7 +75,7 @@ def _members(device: Device, current: UUID) -> dict[str, Any]:
         "platform": device.platform,
         "client": client_members(device.client),
         "created_at": time_of(created),
-        "last_used_at": time_of(max(rounded(used.timestamp()), created)),
+        "last_used_at": time_of(max(sessions.rounded(used.timestamp()), created)),
         "current": device.id == current,
         "lost": device.lost_at is not None,
     }

@@ -6,11 +6,11 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tokenauth.api.views.account import AccountEndpoint, client_members, rounded
+from tokenauth.api.views.account import AccountEndpoint, client_members
 from tokenauth.api.views.pages import page_of, time_of, uuid_of
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import sessions
-from tokenauth.flows.sessions import Ended
+from tokenauth.flows.sessions import Ended, rounded
 from tokenauth.models.family import TokenFamily
 
 
