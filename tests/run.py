@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import TextIO
 
 from tests import counts, jobs
+from tests.docs import threats
 from tests.jobs import ROOT, Job
 from tests.stacks import BIN, POSTGRES, Missing
-
-from tests.docs import threats
 
 REPORTS = ROOT / "var" / "tests"
 #: Processes that run beside each other.
