@@ -14,7 +14,7 @@ from tokenauth.admin import UserSessionsMixin, user_admins
 User = get_user_model()
 
 
-class Staff(User):
+class Crew(User):
     class Meta:
         proxy = True
         app_label = "auth"
@@ -58,11 +58,11 @@ def test_every_admin_site_is_extended_and_twice_is_once(ops):
 
 
 def test_proxies_of_the_user_model_are_users_too(ops):
-    ops.register(Staff, OwnUserAdmin)
+    ops.register(Crew, OwnUserAdmin)
 
     user_admins.extend()
 
-    assert isinstance(ops._registry[Staff], UserSessionsMixin)
+    assert isinstance(ops._registry[Crew], UserSessionsMixin)
 
 
 def test_an_admin_that_has_the_mixin_is_left_alone(ops):

@@ -123,14 +123,14 @@ def test_e013_a_schema_for_each_tenant(monkeypatch, engine):
 def test_e014_a_database_that_is_not_there(tokenauth):
     tokenauth(DATABASE="nowhere")
 
-    assert ids(checks.models_lie_where_the_setting_says()) == ["tokenauth.E014"]
+    assert ids(checks.models_lie_where_the_setting_says()) == ["E014"]
 
 
 def test_e014_a_router_that_leads_elsewhere(tokenauth, settings):
     settings.DATABASE_ROUTERS = ["tests.checks.test_database.LeadsElsewhere"]
     tokenauth(DATABASE="default")
 
-    assert ids(checks.models_lie_where_the_setting_says()) == ["tokenauth.E014"]
+    assert ids(checks.models_lie_where_the_setting_says()) == ["E014"]
     settings.DATABASE_ROUTERS = ["tokenauth.routers.OwnDatabase", *settings.DATABASE_ROUTERS]
     assert checks.models_lie_where_the_setting_says() == []
 
