@@ -73,9 +73,12 @@ def test_a_page_shows_the_lineage_with_a_line_for_each_generation(admin_client, 
 def test_a_dead_session_says_who_ended_it_and_why_whatever_the_level(
     admin_client, admin_user, session, subject
 ):
-    revoke(OfUser("somebody else"), reason="another matter", actor="nobody")
+    other = log_in(client=ClientFactory(), device="other")
+    others = OfUser("somebody else"), OfClient(other.client.client_id), OfDevice(other.family.device_id)
 
     revoke(subject(session), reason="left in a taxi", actor=f"admin:{users.key_of(admin_user)}")
+    for another in others:
+        revoke(another, reason="another matter", actor="nobody")
 
     content = shown(admin_client, session.family)
     row = content.split("field-ended_by")[1].split("</div>")[0:4]
