@@ -1,6 +1,7 @@
 """1 of 200,000 rows or a page of them: lists, searches and pages of the admin read big tables by an index."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -187,3 +188,25 @@ def rows_walked(sent: CaptureQueriesContext) -> float:
                 nodes = test_plans.nodes(_plan(cursor.fetchone()[0]))
                 most = max(most, *(node.get("Rows Removed by Filter", 0) for node in nodes))
     return most
+
+
+#: What is asked for of what is rare, and the index that holds it and no rotation.
+RARE = [
+    (TokenEvent, {"kind": 15}, "tokenauth_event_kind"),
+    (TokenEvent, {"client_id": "crowd"}, "tokenauth_event_client"),
+    (TokenEvent, {"device": uuid.UUID(int=7)}, "tokenauth_event_device"),
+    (TokenEvent, {"actor": "admin:1"}, "tokenauth_event_actor"),
+    (RevocationOrder, {"kind": 1}, "tokenauth_order_kind"),
+    (RevocationOrder, {"key": "7"}, "tokenauth_order_key"),
+    (RevocationOrder, {"actor": "admin:1"}, "tokenauth_order_actor"),
+]
+
+
+def test_what_is_rare_is_found_by_an_index_of_its_own(crowd):
+    found = {}
+    for model, asked, name in RARE:
+        rows = model.objects.told().filter(**asked).order_by("-pk")[:1_000]
+        plan = _plan(rows.explain(format="json"))
+        found[name] = {node["Index Name"] for node in test_plans.nodes(plan) if "Index Name" in node}
+
+    assert found == {name: {name} for _model, _asked, name in RARE}

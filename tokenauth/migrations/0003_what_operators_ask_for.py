@@ -12,10 +12,10 @@ INDEXES = {
     "tokenauth_event_kind": EVENTS.format(column="kind"),
     "tokenauth_event_client": EVENTS.format(column="client_id"),
     "tokenauth_event_device": EVENTS.format(column="device"),
-    "tokenauth_event_actor": "tokenauth_tokenevent (actor, id) WHERE actor <> ''",
+    "tokenauth_event_actor": EVENTS.format(column="actor") + " AND actor <> ''",
     "tokenauth_order_kind": ORDERS.format(column="kind"),
     "tokenauth_order_key": ORDERS.format(column="key"),
-    "tokenauth_order_actor": "tokenauth_revocationorder (actor, id) WHERE actor <> ''",
+    "tokenauth_order_actor": ORDERS.format(column="actor") + " AND actor <> ''",
 }
 
 
