@@ -59,7 +59,7 @@ class DeviceAdmin(RevokingMixin, OwnedAdmin):
 
     @admin.display(description=_("sessions"))
     def sessions(self, device: Device) -> SafeString:
-        url = reverse("admin:tokenauth_tokenfamily_changelist")
+        url = reverse("admin:tokenauth_tokenfamily_changelist", current_app=self.admin_site.name)
         return words.linked(f"{url}?device__id__exact={device.pk}", _("Sessions on this device"))
 
     @admin.action(description=_("Revoke all sessions of the selected devices"), permissions=["revoke"])

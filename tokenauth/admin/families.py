@@ -101,11 +101,14 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
 
     @admin.display(description=_("client"))
     def linked_client(self, family: TokenFamily) -> SafeString:
-        return words.linked(reverse("admin:tokenauth_client_change", args=[family.client_id]), family.client)
+        page = "admin:tokenauth_client_change"
+        url = reverse(page, args=[family.client_id], current_app=self.admin_site.name)
+        return words.linked(url, family.client)
 
     @admin.display(description=_("device"))
     def linked_device(self, family: TokenFamily) -> SafeString:
-        url = reverse("admin:tokenauth_device_change", args=[family.device_id])
+        page = "admin:tokenauth_device_change"
+        url = reverse(page, args=[family.device_id], current_app=self.admin_site.name)
         return words.linked(url, words.name_of(family.device))
 
     @admin.display(description=_("begun"))
@@ -133,7 +136,7 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
     def events(self, family: TokenFamily) -> SafeString:
         """Its lineage: each generation's event, and what ended it."""
         events = lineage.events_of(family)
-        url = reverse("admin:tokenauth_tokenevent_changelist")
+        url = reverse("admin:tokenauth_tokenevent_changelist", current_app=self.admin_site.name)
         context = {
             "rows": [
                 {"event": event, "reason": lineage.reason_of(event), "by": by, "at": words.moment(event.at)}

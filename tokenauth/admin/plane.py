@@ -63,7 +63,8 @@ class RevocationOrderAdmin(OwnedAdmin):
             return self.user(order)
         page = _PAGES.get(OrderKind(order.kind))
         if page and as_public_id(order.key):
-            return words.linked(reverse(page, args=[order.key]), words.short(order.key))
+            url = reverse(page, args=[order.key], current_app=self.admin_site.name)
+            return words.linked(url, words.short(order.key))
         return order.key or self.get_empty_value_display()
 
 

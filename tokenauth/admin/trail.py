@@ -60,7 +60,8 @@ class TokenEventAdmin(OwnedAdmin):
     def linked_session(self, event: TokenEvent) -> SafeString | str:
         if event.family is None:
             return self.get_empty_value_display()
-        url = reverse("admin:tokenauth_tokenfamily_change", args=[event.family])
+        page = "admin:tokenauth_tokenfamily_change"
+        url = reverse(page, args=[event.family], current_app=self.admin_site.name)
         return words.linked(url, words.short(event.family))
 
     @admin.display(description=_("generation"))

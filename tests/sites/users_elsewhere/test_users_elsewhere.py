@@ -50,7 +50,7 @@ class TestChanges(everyday.ChangesSeenBySignals):
         assert account_triggers.mode() is Mode.SIGNALS
 
     def test_a_check_says_what_is_not_seen(self):
-        found = checks.account_changes_are_seen(databases=["default", "people"])
+        found = checks.accounts.account_changes_are_seen(databases=["default", "people"])
 
         assert [message.id for message in found] == ["tokenauth.W007"]
 
