@@ -19,7 +19,7 @@ from tokenauth.admin.revoking import RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
 from tokenauth.errors import Cause
 from tokenauth.flows.standing import why_each_is_dead
-from tokenauth.models import AccountState, TokenFamily
+from tokenauth.models import AccountState, TokenEvent, TokenFamily
 from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
@@ -139,12 +139,22 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
         url = reverse("admin:tokenauth_tokenevent_changelist", current_app=self.admin_site.name)
         context = {
             "rows": [
-                {"event": event, "reason": lineage.reason_of(event), "by": by, "at": words.moment(event.at)}
+                {
+                    "event": event,
+                    "url": self._page_of(event),
+                    "reason": lineage.reason_of(event),
+                    "by": by,
+                    "at": words.moment(event.at),
+                }
                 for event, by in zip(events, lineage.names_of(events), strict=True)
             ],
             "more": f"{url}?family__exact={family.pk}" if len(events) == lineage.SHOWN else "",
         }
         return render_to_string("admin/tokenauth/lineage.html", context)
+
+    def _page_of(self, event: TokenEvent) -> str:
+        page = "admin:tokenauth_tokenevent_change"
+        return reverse(page, args=[event.pk], current_app=self.admin_site.name)
 
     def describe(self, row: TokenFamily) -> SafeString:
         whose = row.person.name or row.user_key  # type: ignore[attr-defined]
