@@ -48,7 +48,7 @@ INSERT INTO tokenauth_tokenfamily (id, user_key, client_id, device_id, audience,
     auth_time, acr, amr, backend, impersonator, policy, policy_version, risk, created_at,
     absolute_expires_at, revoked_at, cause, actor, live_device, secret, generation, branches, won, rotated_at,
     attempt, overlap_run, overlapped, exact, refresh_kid, format, refresh_expires_at, access_expires_at,
-    ep_site, ep_client, ep_device, ep_user)
+    ep_site, ep_client, ep_device, ep_user, ep_impersonator)
 SELECT pg_temp.id_of(moment), user_key, client_id, id, 'https://issuer.test', 'orders:read', 1, '', moment,
     '', 'pwd', 'django.contrib.auth.backends.ModelBackend', '', 'browser', 0, 0, moment,
     moment + interval '31 days', ended, CASE WHEN ended IS NULL THEN '' ELSE
@@ -56,7 +56,7 @@ SELECT pg_temp.id_of(moment), user_key, client_id, id, 'https://issuer.test', 'o
     CASE WHEN n %% 29 = 0 AND ended IS NOT NULL THEN 'admin:1' ELSE '' END,
     CASE WHEN ended IS NULL AND serial = 1 THEN id END, decode(md5(n::text) || md5(n::text), 'hex'),
     n %% 400, 1, CASE WHEN n %% 400 > 0 THEN 0 END, moment + interval '1 hour', NULL, 0, false, false, 'kid',
-    1, moment + interval '15 days', moment + interval '2 hours', 0, 0, 0, 0
+    1, moment + interval '15 days', moment + interval '2 hours', 0, 0, 0, 0, 0
 FROM (
     SELECT d.*, moment, CASE WHEN n %% 3 > 0 THEN moment + random() * interval '1 day' END AS ended
     FROM (SELECT *, row_number() OVER () AS n FROM tokenauth_device, generate_series(1, %(each)s) serial) d,

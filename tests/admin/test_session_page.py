@@ -87,6 +87,17 @@ def test_a_dead_session_says_who_ended_it_and_why_whatever_the_level(
     assert "another matter" not in content
 
 
+def test_a_session_in_a_users_name_ends_with_the_account_of_who_acts_in_it(admin_client, session):
+    TokenFamily.objects.update(impersonator="7")
+    assert "tokenauth-live" in shown(admin_client, session.family)
+
+    revoke(OfUser("7"), reason="left the support team", actor="somebody")
+
+    content = shown(admin_client, session.family)
+    assert "tokenauth-live" not in content
+    assert "left the support team" in content
+
+
 def test_a_live_session_was_ended_by_nobody(admin_client, session):
     revoke(OfUser("somebody else"), reason="another matter", actor="nobody")
 

@@ -58,7 +58,8 @@ def end_of(family: TokenFamily, cause: Cause | None) -> TokenEvent | None:
 
 def _level(family: TokenFamily, cause: Cause) -> dict[str, Any]:
     if cause is Cause.ACCOUNT_CHANGED:
-        return {"user_key": family.user_key, "device": None}
+        whose = [key for key in (family.user_key, family.impersonator) if key]
+        return {"user_key__in": whose, "device": None}
     if family.ep_device < family.device.epoch:
         return {"device": family.device_id}
     if cause is Cause.CLIENT_DISABLED or family.ep_client < family.client.epoch:

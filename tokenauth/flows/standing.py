@@ -64,15 +64,20 @@ def why_each_is_dead(families: Sequence[TokenFamily]) -> dict[UUID, Cause | None
     Two queries however many families.
     """
     alias, moment = database(), Moment()
-    keys = {family.user_key for family in families}
+    keys = {key for family in families for key in (family.user_key, family.impersonator) if key}
     epochs = dict(
         AccountState.objects.using(alias).filter(user_key__in=keys).values_list("user_key", "epoch")
     )
     site, floors = Site.objects.using(alias).now(), Floors()
-    return {
-        family.pk: why_dead(_facts(family, epochs.get(family.user_key, 0), site), floors, moment)
-        for family in families
-    }
+
+    def cause_of(family: TokenFamily) -> Cause | None:
+        facts = _facts(family, epochs.get(family.user_key, 0), site)
+        if (cause := why_dead(facts, floors, moment)) is not None:
+            return cause
+        passed = family.ep_impersonator < epochs.get(family.impersonator, 0)
+        return Cause.ACCOUNT_CHANGED if passed else None
+
+    return {family.pk: cause_of(family) for family in families}
 
 
 def _facts(family: TokenFamily, account_epoch: int, site: Site) -> Facts:
