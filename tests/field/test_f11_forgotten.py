@@ -100,6 +100,7 @@ def test_his_trail_is_deleted_by_nobody(augusta):
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.timeout(900)  # each MAC of 200,000 is checked
 def test_200_000_events_do_not_hold_his_deletion_up(augusta, django_assert_max_num_queries):
     key = users.key_of(augusta.user)
     events(key, 200_000)
