@@ -65,6 +65,8 @@ def test_one_that_is_killed_in_the_middle_loses_nothing_and_another_begins_again
         wait_until(lambda: is_leased("purge"), "the purge begins")
         worker.kill()
 
+    # its server process goes on with the statement until it finds nobody to answer to
+    wait_until(nobody_else_is_connected, "the server has noticed")
     assert TokenFamily.objects.filter(pk=expired.family_id).exists()
     assert housekeeping.run("purge", force=True) == LeasedByAnother()
     clock.shift(jobs.LEASE + 60)
@@ -91,3 +93,12 @@ def test_of_two_at_once_one_works(worker, expired):
 def lock_families() -> None:
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE tokenauth_tokenfamily IN ACCESS EXCLUSIVE MODE")
+
+
+def nobody_else_is_connected() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0] == 0
