@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -59,8 +58,8 @@ class DeviceAdmin(RevokingMixin, OwnedAdmin):
 
     @admin.display(description=_("sessions"))
     def sessions(self, device: Device) -> SafeString:
-        url = reverse("admin:tokenauth_tokenfamily_changelist", current_app=self.admin_site.name)
-        return words.linked(f"{url}?device__id__exact={device.pk}", _("Sessions on this device"))
+        url = words.url_of(self.admin_site, "tokenfamily_changelist")
+        return words.linked(url and f"{url}?device__id__exact={device.pk}", _("Sessions on this device"))
 
     @admin.action(description=_("Revoke all sessions of the selected devices"), permissions=["revoke"])
     def revoke_devices(self, request: HttpRequest, selected: QuerySet[Device]) -> HttpResponse | None:

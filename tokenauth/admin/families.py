@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +18,7 @@ from tokenauth.admin.revoking import RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
 from tokenauth.errors import Cause
 from tokenauth.flows.standing import why_each_is_dead
-from tokenauth.models import AccountState, TokenEvent, TokenFamily
+from tokenauth.models import AccountState, TokenFamily
 from tokenauth.models.family import TokenFamilyQuerySet
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
@@ -101,14 +100,11 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
 
     @admin.display(description=_("client"))
     def linked_client(self, family: TokenFamily) -> SafeString:
-        page = "admin:tokenauth_client_change"
-        url = reverse(page, args=[family.client_id], current_app=self.admin_site.name)
-        return words.linked(url, family.client)
+        return words.linked(words.url_of(self.admin_site, "client_change", family.client_id), family.client)
 
     @admin.display(description=_("device"))
     def linked_device(self, family: TokenFamily) -> SafeString:
-        page = "admin:tokenauth_device_change"
-        url = reverse(page, args=[family.device_id], current_app=self.admin_site.name)
+        url = words.url_of(self.admin_site, "device_change", family.device_id)
         return words.linked(url, words.name_of(family.device))
 
     @admin.display(description=_("begun"))
@@ -136,25 +132,21 @@ class TokenFamilyAdmin(RevokingMixin, OwnedAdmin):
     def events(self, family: TokenFamily) -> SafeString:
         """Its lineage: each generation's event, and what ended it."""
         events = lineage.events_of(family)
-        url = reverse("admin:tokenauth_tokenevent_changelist", current_app=self.admin_site.name)
+        url = words.url_of(self.admin_site, "tokenevent_changelist")
         context = {
             "rows": [
                 {
                     "event": event,
-                    "url": self._page_of(event),
+                    "url": words.url_of(self.admin_site, "tokenevent_change", event.pk),
+                    "at": words.moment(event.at),
                     "reason": lineage.reason_of(event),
                     "by": by,
-                    "at": words.moment(event.at),
                 }
                 for event, by in zip(events, lineage.names_of(events), strict=True)
             ],
-            "more": f"{url}?family__exact={family.pk}" if len(events) == lineage.SHOWN else "",
+            "more": f"{url}?family__exact={family.pk}" if url and len(events) == lineage.SHOWN else "",
         }
         return render_to_string("admin/tokenauth/lineage.html", context)
-
-    def _page_of(self, event: TokenEvent) -> str:
-        page = "admin:tokenauth_tokenevent_change"
-        return reverse(page, args=[event.pk], current_app=self.admin_site.name)
 
     def describe(self, row: TokenFamily) -> SafeString:
         whose = row.person.name or row.user_key  # type: ignore[attr-defined]

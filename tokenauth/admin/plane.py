@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -27,9 +26,9 @@ from tokenauth.models.order import OrderKind
 from tokenauth.revocation.subjects import Everything, OfUser
 
 _PAGES = {
-    OrderKind.DEVICE: "admin:tokenauth_device_change",
-    OrderKind.FAMILY: "admin:tokenauth_tokenfamily_change",
-    OrderKind.GENERATION: "admin:tokenauth_tokenfamily_change",
+    OrderKind.DEVICE: "device_change",
+    OrderKind.FAMILY: "tokenfamily_change",
+    OrderKind.GENERATION: "tokenfamily_change",
 }
 
 
@@ -63,8 +62,7 @@ class RevocationOrderAdmin(OwnedAdmin):
             return self.user(order)
         page = _PAGES.get(OrderKind(order.kind))
         if page and as_public_id(order.key):
-            url = reverse(page, args=[order.key], current_app=self.admin_site.name)
-            return words.linked(url, words.short(order.key))
+            return words.linked(words.url_of(self.admin_site, page, order.key), words.short(order.key))
         return order.key or self.get_empty_value_display()
 
 

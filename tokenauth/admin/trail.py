@@ -1,7 +1,6 @@
 """The trail: append-only here as everywhere."""
 
 from django.contrib import admin
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -60,8 +59,7 @@ class TokenEventAdmin(OwnedAdmin):
     def linked_session(self, event: TokenEvent) -> SafeString | str:
         if event.family is None:
             return self.get_empty_value_display()
-        page = "admin:tokenauth_tokenfamily_change"
-        url = reverse(page, args=[event.family], current_app=self.admin_site.name)
+        url = words.url_of(self.admin_site, "tokenfamily_change", event.family)
         return words.linked(url, words.short(event.family))
 
     @admin.display(description=_("generation"))

@@ -12,13 +12,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.admin.lists import STYLES
 from tokenauth.admin.revoking import confirmed, page_of, revoking
-from tokenauth.admin.words import end_of, last_used, moment, name_of, short, state_of
+from tokenauth.admin.words import end_of, last_used, moment, name_of, short, state_of, url_of
 from tokenauth.flows.sessions import standing
 from tokenauth.flows.standing import why_each_is_dead
 from tokenauth.models import Device, TokenFamily, users
@@ -87,9 +87,9 @@ class UserSessionsMixin(Base):
             {
                 "family": family,
                 "name": short(family.pk),
-                "url": self._tokenauth_url("tokenfamily_change", family.pk),
+                "url": url_of(self.admin_site, "tokenfamily_change", family.pk),
                 "device": name_of(family.device),
-                "device_url": self._tokenauth_url("device_change", family.device_id),
+                "device_url": url_of(self.admin_site, "device_change", family.device_id),
                 "state": state_of(dead[family.pk]),
                 "begun": moment(family.created_at),
                 "last_used": moment(last_used(family)),
@@ -108,7 +108,7 @@ class UserSessionsMixin(Base):
             {
                 "device": device,
                 "name": name_of(device),
-                "url": self._tokenauth_url("device_change", device.pk),
+                "url": url_of(self.admin_site, "device_change", device.pk),
                 "since": moment(device.created_at),
                 "lost": moment(device.lost_at),
             }
@@ -166,16 +166,10 @@ class UserSessionsMixin(Base):
     def _tokenauth_table(
         self, kind: str, rows: list[dict[str, Any]], all_of_them: str, user_key: str
     ) -> SafeString:
-        url = self._tokenauth_url(all_of_them)
+        url = url_of(self.admin_site, all_of_them)
         more = f"{url}?{urlencode({'user_key__exact': user_key})}" if url else ""
         context = {"rows": rows, "more": more, "is_full": len(rows) == SHOWN}
         return render_to_string(f"admin/tokenauth/user_{kind}.html", context)
-
-    def _tokenauth_url(self, name: str, *args: object) -> str:
-        try:
-            return reverse(f"admin:tokenauth_{name}", args=args, current_app=self.admin_site.name)
-        except NoReverseMatch:  # a site of its own that does not show them
-            return ""
 
 
 def _newest_sessions(user_key: str) -> list[TokenFamily]:

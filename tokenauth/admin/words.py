@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -76,6 +78,14 @@ def state_of(cause: Cause | None, *, in_full: bool = False) -> SafeString:
     full = ENDS.get(cause) or cause.value.replace("_", " ")
     word = full if in_full else IN_A_WORD.get(cause, ENDED)
     return format_html('<span class="tokenauth-state {}" title="{}">{}</span>', kind, full, word)
+
+
+def url_of(site: AdminSite, name: str, *args: object) -> str:
+    """Return the address of a page of tokenauth on an admin site; empty where that site has no such page."""
+    try:
+        return reverse(f"admin:tokenauth_{name}", args=args, current_app=site.name)
+    except NoReverseMatch:
+        return ""
 
 
 def linked(url: str, text: object) -> SafeString:

@@ -5,7 +5,7 @@ from django.contrib.admin.models import LogEntry
 
 from tests.http import Http
 from tests.sites import everyday
-from tokenauth.models import TokenFamily
+from tokenauth.models import Device, TokenEvent, TokenFamily
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +25,11 @@ class TestSecond(everyday.Admin):
             operator.get(self.page(TokenFamily)),
             operator.get(self.page(TokenFamily, "change", tokens["session_id"])),
             operator.post(self.page(TokenFamily), form),
+            operator.get(self.page(TokenFamily, "act", tokens["session_id"], "revoke_sessions")),
+            operator.get(self.page(Device, "change", tokens["device_id"])),
+            operator.get(self.page(TokenEvent, "change", TokenEvent.objects.latest("pk").pk)),
+            operator.get(self.page(type(ada), "change", ada.pk)),
+            operator.get(self.page(type(ada), "tokenauth_revoke", ada.pk)),
         ]
 
         assert self.page(TokenFamily).startswith("/operators/")
@@ -40,3 +45,16 @@ class TestSecond(everyday.Admin):
 
         assert answer.url.startswith("/operators/")
         assert LogEntry.objects.get().object_id == tokens["session_id"]
+
+
+class TestNarrow:
+    def test_it_has_no_links_to_pages_that_it_has_not(self, http: Http, ada, web, operator):
+        tokens = http.log_in(ada, web)
+
+        page = operator.get(f"/narrow/tokenauth/tokenfamily/{tokens['session_id']}/change/")
+
+        content = page.content.decode()
+        assert page.status_code == 200
+        assert "Web" in content
+        assert "/narrow/tokenauth/client/" not in content
+        assert 'href="/admin/' not in content

@@ -47,4 +47,14 @@ class TestChangesWithTriggers(everyday.ChangesSeenByTriggers):
 
 
 class TestAdmin(everyday.Admin):
-    pass
+    def test_a_users_page_shows_his_sessions_and_ends_them(self, http: Http, ada, web, operator):
+        tokens = http.log_in(ada, web)
+        revoking = self.page(type(ada), "tokenauth_revoke", ada.pk)
+
+        content = operator.get(self.page(type(ada), "change", ada.pk)).content.decode()
+        assert self.page(TokenFamily, "change", tokens["session_id"]) in content
+        assert content.count("field-tokenauth_sessions") == 1
+        assert revoking in content
+        operator.post(revoking, {"reason": "left"})
+
+        assert is_over(http, tokens, web)
