@@ -251,6 +251,15 @@ class TestBatches:
         assert housekeeping.run("purge") == Ran(3)
         assert "purge" not in housekeeping.overdue(timezone.now())
 
+    def test_windows_are_counted_even_where_little_in_them_is_old(self):
+        for _ in range(4):
+            event(ago=401 * DAY)
+            event(ago=DAY)
+        allowance = Allowance(batches=2)
+
+        assert purge(timezone.now(), allowance) == 2
+        assert allowance.left_over
+
     def test_what_comes_last_is_not_starved_by_batches_that_are_not_full(self):
         newest_is(100)
         order(1, ended_for=DAY)

@@ -78,6 +78,9 @@ def windows(
         if not window:
             return
         yield window
+        if len(window) < SIZE:
+            return
+        allowance.spend()
         last = window[-1][0]
 
 

@@ -45,16 +45,14 @@ def purge(at: datetime, allowance: Allowance | None = None) -> int:
     def deleted(rows: "QuerySet[Any]", deed: Callable[[Any], int] = batches.delete) -> int:
         return batches.each(rows, deed, using=alias, allowance=allowance)
 
+    def older(rows: "QuerySet[Any]", field: str, seconds: int, deed: Callable[[Any], int]) -> int:
+        return _older(rows, field, at - timedelta(seconds=seconds), deed, allowance)
+
     return (
         deleted(TokenFamily.objects.filter(absolute_expires_at__lte=past))
         + deleted(_spent_orders(past))
-        + _older(TokenEvent.objects.all(), "at", at - timedelta(seconds=settings.EVENT_RETENTION), allowance)
-        + _older(
-            EventDetail.objects.all(),
-            "event__at",
-            at - timedelta(seconds=settings.DETAIL_RETENTION),
-            allowance,
-        )
+        + older(TokenEvent.objects.all(), "at", settings.EVENT_RETENTION, _delete_of_trail)
+        + older(EventDetail.objects.all(), "event__at", settings.DETAIL_RETENTION, batches.delete)
         + deleted(_unheard_of(at - timedelta(seconds=DEVICES)), _delete_devices)
         + deleted(PasswordUpgrade.objects.made_before(at - timedelta(seconds=MARKS)))
     )
@@ -68,14 +66,17 @@ def _spent_orders(past: datetime) -> "QuerySet[RevocationOrder]":
     return RevocationOrder.objects.filter(number__lt=newest, until__lte=past)
 
 
-def _older(rows: "QuerySet[Model]", field: str, moment: datetime, allowance: Allowance) -> int:
+def _older(
+    rows: "QuerySet[Any]", field: str, moment: datetime, deed: Callable[[Any], int], allowance: Allowance
+) -> int:
     # keys rise with time and no index leads to it: the first window with nothing old is the end
     alias, total = database(), 0
     for window in batches.windows(rows, field, using=alias, allowance=allowance):
         old = [key for key, at in window if at < moment]
         if not old:
             break
-        total += batches.each(rows.filter(pk__in=old), _delete_of_trail, using=alias, allowance=allowance)
+        # the window is the batch, and is counted as such
+        total += batches.each(rows.filter(pk__in=old), deed, using=alias, allowance=Allowance(batches=1))
     return total
 
 
