@@ -6,32 +6,22 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.urls import reverse
 
-from tests.factories import ClientFactory, UserFactory, secret_of
+from tests.admin.revocations import NARROW, WIDE, names
+from tests.factories import UserFactory
 from tests.sessions import log_in
 from tokenauth.admin import revoking
 from tokenauth.management.commands.tokenauth_groups import AUDITOR, SECURITY, SUPPORT
 from tokenauth.models import (
-    Client,
     ClientSecret,
     Device,
     KeyRecord,
     RevocationOrder,
-    Site,
     TokenEvent,
     TokenFamily,
     users,
 )
-from tokenauth.models.key import KeyState
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def session():
-    Site.objects.get_or_create(pk=1)
-    client = ClientFactory(client_id="web", confidential=True)
-    secret_of(client)
-    return log_in(client=client, device="laptop")
 
 
 def act(browser, model, action, *rows, **form):
@@ -39,29 +29,6 @@ def act(browser, model, action, *rows, **form):
     return browser.post(
         address, {"action": action, "_selected_action": [str(row.pk) for row in rows], **form}
     )
-
-
-def access_keys():
-    return KeyRecord.objects.filter(purpose="access", state=KeyState.ACTIVE)
-
-
-NARROW = [
-    (TokenFamily, "revoke_sessions", TokenFamily.objects.all),
-    (TokenFamily, "revoke_users", TokenFamily.objects.all),
-    (Device, "revoke_devices", Device.objects.all),
-    (Device, "lose_devices", Device.objects.all),
-]
-WIDE = [
-    (Client, "revoke_clients", Client.objects.all),
-    (Client, "disable_clients", Client.objects.all),
-    (ClientSecret, "retire_secrets", ClientSecret.objects.all),
-    (KeyRecord, "kill_keys", access_keys),
-    (Site, "revoke_everything", Site.objects.all),
-]
-
-
-def names(value):
-    return value if isinstance(value, str) else ""
 
 
 @pytest.mark.parametrize(("model", "action", "rows"), NARROW + WIDE, ids=names)

@@ -6,32 +6,21 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from tests.factories import ClientFactory, UserFactory, secret_of
+from tests.admin.revocations import NARROW, WIDE, names
+from tests.factories import ClientFactory, UserFactory
 from tests.sessions import log_in
 from tokenauth.flows import revoke
 from tokenauth.models import (
     Client,
     ClientSecret,
-    Device,
-    KeyRecord,
     RevocationOrder,
-    Site,
     TokenEvent,
     TokenFamily,
     users,
 )
-from tokenauth.models.key import KeyState
 from tokenauth.revocation.subjects import Everything, OfClient, OfDevice, OfFamily, OfUser
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def session():
-    Site.objects.get_or_create(pk=1)
-    client = ClientFactory(client_id="web", confidential=True)
-    secret_of(client)
-    return log_in(UserFactory(username="ada"), client, device="laptop")
 
 
 def page(row, name="change", *args):
@@ -111,20 +100,7 @@ def test_a_user_who_is_gone_is_named_by_his_key(admin_client, session):
     assert f"{key} <span" in shown(admin_client, session.family)
 
 
-ONE = [
-    (TokenFamily, "revoke_sessions", TokenFamily.objects.all),
-    (TokenFamily, "revoke_users", TokenFamily.objects.all),
-    (Device, "revoke_devices", Device.objects.all),
-    (Device, "lose_devices", Device.objects.all),
-    (Client, "revoke_clients", Client.objects.all),
-    (Client, "disable_clients", Client.objects.all),
-    (ClientSecret, "retire_secrets", ClientSecret.objects.all),
-    (KeyRecord, "kill_keys", KeyRecord.objects.filter(purpose="access", state=KeyState.ACTIVE).all),
-    (Site, "revoke_everything", Site.objects.all),
-]
-
-
-@pytest.mark.parametrize(("model", "action", "rows"), ONE, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(("model", "action", "rows"), [*NARROW, *WIDE], ids=names)
 def test_the_page_of_a_row_revokes_it_with_a_reason(admin_client, session, model, action, rows):
     row = rows().get()
     address = page(row, "act", action)

@@ -34,9 +34,9 @@ def end_tokens_of(change: Change) -> int:
         How many accounts. Joins the transaction of the change.
     """
     if change.through in _of_users():
-        return _revoke(_users_of(change))
+        return _revoke(_touched(change, related="user_set"))
     if change.through is Group.permissions.through:
-        return _revoke(_members(_groups_of(change)))
+        return _revoke(_members(_touched(change, related="group_set")))
     return 0
 
 
@@ -50,28 +50,21 @@ def _of_users() -> set[type[models.Model]]:
     return {getattr(get_user_model(), name).through for name in names if hasattr(get_user_model(), name)}
 
 
-def _users_of(change: Change) -> Iterable[Any]:
+def _touched(change: Change, *, related: str) -> Collection[Any]:
+    """The keys of one side of a relation.
+
+    Args:
+        related: That side's name on the other one.
+    """
     if not change.reverse:
         return [change.instance.pk] if _is_complete(change) else []
     if change.action == "pre_clear":  # afterwards nobody knows who they were
-        return _pks(change.instance, "user_set")
-    return change.pks or [] if change.action in _DONE else []
-
-
-def _groups_of(change: Change) -> Collection[Any]:
-    if not change.reverse:
-        return [change.instance.pk] if _is_complete(change) else []
-    if change.action == "pre_clear":
-        return _pks(change.instance, "group_set")
+        return list(getattr(change.instance, related).values_list("pk", flat=True))
     return change.pks or [] if change.action in _DONE else []
 
 
 def _is_complete(change: Change) -> bool:
     return change.action == "post_clear" or (change.action in _DONE and bool(change.pks))
-
-
-def _pks(instance: models.Model, related: str) -> list[Any]:
-    return list(getattr(instance, related).values_list("pk", flat=True))
 
 
 def _members(groups: Collection[Any]) -> Iterable[Any]:

@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tokenauth import conf
 from tokenauth.audit.append_only import mysql, postgresql, sqlite
 from tokenauth.audit.append_only.guards import Guard, guards
+from tokenauth.models import triggers
 from tokenauth.models.event import TokenEvent
 from tokenauth.models.task import TaskRun
 from tokenauth.tokens.keyring import database
@@ -63,13 +64,17 @@ def is_current() -> bool:
 
 
 def install() -> bool:
-    """Install the guards, or replace those of another release; return whether anything was done."""
+    """Install the guards, or replace those of another release; return whether anything was done.
+
+    Raises:
+        OperationalError: The events' table was locked for longer than `triggers.LOCK_TIMEOUT`.
+    """
     if is_current():
         return False
     remove()
     connection = connections[database()]
     dialect = _DIALECTS[connection.vendor]
-    _run(connection, [sql for guard in _wanted(connection) for sql in dialect.create(guard)])
+    triggers.change(connection, [sql for guard in _wanted(connection) for sql in dialect.create(guard)])
     return True
 
 
@@ -77,7 +82,9 @@ def remove() -> None:
     """Remove the guards."""
     connection = connections[database()]
     dialect = _DIALECTS[connection.vendor]
-    _run(connection, [sql for guard in guards(connection, opened_by=OPEN) for sql in dialect.drop(guard)])
+    triggers.change(
+        connection, [sql for guard in guards(connection, opened_by=OPEN) for sql in dialect.drop(guard)]
+    )
 
 
 @contextmanager
@@ -96,9 +103,3 @@ def _wanted(connection: BaseDatabaseWrapper) -> list[Guard]:
     """All of them; but for what would refuse a test runner's flush, in Django's test environment."""
     in_the_way = _DIALECTS[connection.vendor].FLUSHES if hasattr(mail, "outbox") else ""
     return [guard for guard in guards(connection, opened_by=OPEN) if guard.against != in_the_way]
-
-
-def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
-from tokenauth.models import users
+from tokenauth.models import triggers, users
 from tokenauth.models.account import AccountState
 from tokenauth.models.upgrade import PasswordUpgrade
 from tokenauth.revocation import clock
@@ -22,8 +22,6 @@ from tokenauth.revocation.account_triggers import mysql, postgresql, sqlite
 from tokenauth.revocation.account_triggers.target import Target, target, watched_fields
 from tokenauth.tokens.keyring import database
 
-#: Milliseconds that an installation waits for the user's table.
-LOCK_TIMEOUT = 5000
 #: Seconds after which a process looks again for a trigger that was missing.
 LOOK_AGAIN = 30
 
@@ -129,14 +127,14 @@ def install() -> bool:
     """Install the trigger, or replace one of another release; return whether anything was done.
 
     Raises:
-        OperationalError: The user's table was locked for longer than `LOCK_TIMEOUT`.
+        OperationalError: The user's table was locked for longer than `triggers.LOCK_TIMEOUT`.
     """
     connection = connections[database()]
     forget()
     if is_current():
         return False
     aim, dialect = target(connection), _DIALECTS[connection.vendor]
-    _run(connection, dialect.drop(aim) + dialect.create(aim))
+    triggers.change(connection, dialect.drop(aim) + dialect.create(aim))
     # nobody keeps them up to date from now on
     AccountState.objects.using(connection.alias).forget_looks()
     return True
@@ -146,12 +144,4 @@ def remove() -> None:
     """Remove the trigger: from the next start of each process on, the signals do its work."""
     connection = connections[database()]
     forget()
-    _run(connection, _DIALECTS[connection.vendor].drop(target(connection)))
-
-
-def _run(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
-        for statement in statements:
-            cursor.execute(statement)
+    triggers.change(connection, _DIALECTS[connection.vendor].drop(target(connection)))
