@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from tests.factories import ClientFactory
 from tests.sessions import claims_of, log_in, why_refused
-from tokenauth.errors import Cause
+from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
 from tokenauth.revocation import clock as boot
 from tokenauth.revocation import numbering, source
+from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfUser
 
@@ -231,7 +232,7 @@ def test_nothing_is_forgotten_while_a_mirror_loads_anew(polling, boot_clock, mon
 
 def test_more_waiting_orders_than_a_page_are_all_seen_in_one_poll(polling, boot_clock, monkeypatch):
     monkeypatch.setattr(source, "PAGE", 10)
-    monkeypatch.setattr(numbering, "number_visible", lambda connection: 0)
+    monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
     sessions = [log_in(client=ClientFactory(client_id=f"c{n}")) for n in range(3)]
     sessions[0].accepts()
     for n in range(25):
@@ -287,3 +288,56 @@ def test_a_site_that_saves_a_client_holds_no_numbering(polling):
         client.save()
 
     assert not any("tokenauth_plane" in query["sql"] for query in queries.captured_queries)
+
+
+class TestAHint:
+    @pytest.fixture
+    def held(self, polling, boot_clock, silent_database, monkeypatch) -> RevocationOrder:
+        """A loaded mirror that can no longer ask, and an order that was made after its last answer."""
+        self.session = log_in()
+        assert self.session.accepts()
+        hint = MIRROR.hint
+        monkeypatch.setattr(MIRROR, "hint", lambda orders: None)
+        revoke(OfUser(users.key_of(self.session.user)))
+        monkeypatch.setattr(MIRROR, "hint", hint)
+        silent_database()
+        return RevocationOrder.objects.latest("number")
+
+    def test_that_continues_what_is_held_is_in_force_without_a_question(self, held):
+        MIRROR.hint([learnt(held)])
+
+        assert not self.session.accepts()
+
+    def test_after_a_gap_is_left_to_the_database(self, held):
+        MIRROR.hint([learnt(held, number=held.number + 1)])
+
+        assert self.session.accepts()
+        assert MIRROR._woken.is_set()
+
+    def test_makes_no_mirror_fresh(self, held, boot_clock):
+        boot_clock(0.9)
+
+        MIRROR.hint([learnt(held)])
+
+        assert why_refused(self.session.pair.access_token) == Refused(Cause.STALE_MIRROR, retry_after=1)
+
+    def test_is_told_to_who_listens_and_a_listener_that_fails_harms_nobody(self, held):
+        told = []
+
+        def fails(orders):
+            raise RuntimeError
+
+        ends = [MIRROR.subscribe(fails), MIRROR.subscribe(told.extend)]
+        try:
+            MIRROR.hint([learnt(held)])
+        finally:
+            for end in ends:
+                end()
+        MIRROR.hint([learnt(held, number=held.number + 1)])
+
+        assert [order.number for order in told] == [held.number]
+
+
+def learnt(row: RevocationOrder, **changes) -> Order:
+    facts = {"id": row.pk, "number": row.number, "kind": Kind(row.kind), "key": row.key, "floor": row.floor}
+    return Order(**{**facts, "until": row.until.timestamp(), **changes})

@@ -29,6 +29,10 @@ class Kind(IntEnum):
     GENERATION = 9
 
 
+#: A number that is none of them is of a newer release, or forged.
+KINDS: Final = frozenset(Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One revocation as a mirror learns it."""
@@ -168,6 +172,23 @@ class Mirror:
         self.plane_id = answer.plane_id
         self.clients_version, self.keys_version = answer.clients_version, answer.keys_version
         return True
+
+    def continue_with(self, orders: Iterable[Order]) -> tuple[Order, ...] | None:
+        """Apply numbered orders that follow on the last one held; those below it are known.
+
+        Returns:
+            What was new; None where a number is missing in between: only the database can tell.
+        """
+        new: list[Order] = []
+        for order in orders:
+            if order.number is None or order.number > self.number + 1:
+                return None
+            if order.number == self.number + 1:
+                self.floors.apply((order,))
+                self.floors.settle(order)
+                self.number, self.order_id = order.number, order.id
+                new.append(order)
+        return tuple(new)
 
     def adopt(self, former: Floors) -> None:
         """Keep what an earlier history revoked."""

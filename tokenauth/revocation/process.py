@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import Error, connections
@@ -14,8 +14,8 @@ from tokenauth import conf
 from tokenauth.errors import Cause, Refused
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
-from tokenauth.revocation import clock, numbering, source
-from tokenauth.revocation.mirror import Answer, Floors, Mirror
+from tokenauth.revocation import clock, numbering, own_connection, source
+from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -35,7 +35,10 @@ class Health:
     orders: int
 
 
+#: Work beside the mirror; it returns soon after the event that it is given is set.
 Companion = Callable[[threading.Event], None]
+#: Called with orders that the mirror has just taken in, in whichever thread brought them: brief, no query.
+Listener = Callable[[Sequence[Order]], None]
 
 
 class ProcessMirror:
@@ -49,13 +52,48 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        self._listeners: list[Listener] = []
 
     def accompany(self, companion: Companion) -> None:
-        """Run this beside the mirror, in a thread of its own, in every process that has the mirror's.
-
-        It must return soon after the event that it is given is set.
-        """
+        """Run this beside the mirror, in a thread of its own, in every process that has the mirror's."""
         self._companions.append(companion)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call this after orders were taken in; an order may be told twice, none is left out.
+
+        Returns:
+            What ends the subscription.
+        """
+        self._listeners = [*self._listeners, listener]
+
+        def unsubscribe() -> None:
+            self._listeners = [held for held in self._listeners if held is not listener]
+
+        return unsubscribe
+
+    def hint(self, orders: Sequence[Order]) -> None:
+        """Take in numbered orders that came by another way than a poll.
+
+        Those that continue what is held are in force at once, anything else sends the mirror to the
+        database. They never make it fresh: only the database does (PROTOCOL 3).
+        """
+        if not self._loaded:
+            return
+        if not self._draining.acquire(blocking=False):
+            self.wake()
+            return
+        try:
+            applied = self._mirror.continue_with(orders)
+        finally:
+            self._draining.release()
+        if applied is None:
+            self.wake()
+        else:
+            self._tell(applied)
+
+    def wake(self) -> None:
+        """Have the thread ask the database now instead of at its next turn."""
+        self._woken.set()
 
     def refused(self, claims: AccessClaims) -> Refused | None:
         """Judge a verified access token by the live orders.
@@ -100,6 +138,7 @@ class ProcessMirror:
     def forget(self) -> None:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
+        self._woken.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -121,6 +160,7 @@ class ProcessMirror:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _drain(self, patience: float) -> None:
@@ -152,7 +192,7 @@ class ProcessMirror:
             answer = source.ask(connection, after=self._mirror.number, waiting_after=waiting_after)
             if answer is None:
                 source.make_plane(connection)
-            elif not self._mirror.take(answer):
+            elif not self._taken(answer):
                 self._load_anew()
             elif answer.is_complete(source.PAGE):
                 self._became_fresh(connection, answer, asked_at)
@@ -165,6 +205,21 @@ class ProcessMirror:
             asked_at = asked_at if waiting_after else clock.now()
         return waiting_after > 0
 
+    def _taken(self, answer: Answer) -> bool:
+        continues = self._mirror.take(answer)
+        if continues:
+            self._tell((*answer.numbered, *answer.unnumbered))
+        return continues
+
+    def _tell(self, orders: Sequence[Order]) -> None:
+        if not orders:
+            return
+        for listener in self._listeners:
+            try:
+                listener(orders)
+            except Exception as failure:  # a listener's fault must not keep the mirror from its duty
+                log.note("listener_failed", level=logging.ERROR, error=type(failure).__name__)
+
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
         self._sweep()
@@ -172,7 +227,7 @@ class ProcessMirror:
             if answer.longest_access < (longest := builtin.longest_access()):
                 source.note_access_lifetime(connection, longest)
             self._loaded = True
-            _bound_statements(connection, conf.current().STALENESS_BOUND / 4)
+            own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
 
     def _load_anew(self) -> None:
@@ -207,12 +262,9 @@ class ProcessMirror:
 
     def _connection(self) -> BaseDatabaseWrapper:
         if self._own is None:
-            # an own one: a request's may be inside a transaction that sees the past
-            self._own = connections.create_connection(database())
-            self._own.inc_thread_sharing()
-            _with_timeouts(self._own)
-            patience = conf.current().STALENESS_BOUND / 4 if self._loaded else conf.current().START_TIMEOUT
-            _bound_statements(self._own, patience)
+            settings = conf.current()
+            patience = settings.STALENESS_BOUND / 4 if self._loaded else settings.START_TIMEOUT
+            self._own = own_connection.opened(database(), patience=patience)
         return self._own
 
     def _drop_connection(self) -> None:
@@ -240,42 +292,16 @@ class ProcessMirror:
         return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
-        while not stop.wait(conf.current().STALENESS_BOUND / 4):
+        woken = self._woken
+        while not stop.is_set():
+            woken.wait(conf.current().STALENESS_BOUND / 4)
+            woken.clear()
             if self._draining.acquire(blocking=False):
                 try:
                     if not stop.is_set():
                         self._poll()
                 finally:
                     self._draining.release()
-
-
-def _with_timeouts(connection: BaseDatabaseWrapper) -> None:
-    bound = conf.current().STALENESS_BOUND
-    options = dict(connection.settings_dict.get("OPTIONS") or {})
-    match connection.vendor:
-        case "postgresql":
-            options.pop("pool", None)
-            options.setdefault("connect_timeout", max(2, round(bound)))
-            options |= {
-                "tcp_user_timeout": round(bound * 1000),
-                "keepalives_idle": 1,
-                "keepalives_interval": 1,
-            }
-        case "sqlite":
-            options["timeout"] = bound / 4
-        case "mysql":
-            options |= {"connect_timeout": max(2, round(bound)), "read_timeout": max(1, round(bound))}
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None}
-
-
-def _bound_statements(connection: BaseDatabaseWrapper, seconds: float) -> None:
-    """Let no question take longer; not behind a transaction pooler, whose other clients would meet it."""
-    pooled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and not pooled:
-            cursor.execute(f"SET statement_timeout = {round(seconds * 1000)}")
-        elif connection.vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
-            cursor.execute(f"SET SESSION max_statement_time = {seconds}")
 
 
 MIRROR = ProcessMirror()

@@ -12,12 +12,11 @@ from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.order import Plane, RevocationOrder
 from tokenauth.observability import log
-from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
+from tokenauth.revocation.mirror import FOREVER, KINDS, Answer, Kind, Order
 
 #: Orders one statement brings; a reader that got as many asks again.
 PAGE = 5_000
 
-_KINDS = frozenset(Kind)
 _COLUMNS = ("id", "number", "kind", "key", "floor", "until")
 
 
@@ -97,7 +96,7 @@ def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order | Non
     id_, number, kind, key, floor, until = row
     if id_ is None:
         return None
-    if kind not in _KINDS:  # of a newer release, or forged: it must not stop the others
+    if kind not in KINDS:  # of a newer release, or forged: it must not stop the others
         log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
         return None
     return Order(id_, number, Kind(kind), key, floor, _unix(connection, until))
