@@ -15,6 +15,7 @@ LIMITS = (
     "refresh_network",
     "refresh_family",
     "introspect",
+    "feed",
 )
 
 
