@@ -24,7 +24,7 @@ from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
 
-CACHE = VerifiedTokens(lambda: conf.current().TOKEN_CACHE)
+CACHE: VerifiedTokens[AccessClaims] = VerifiedTokens(lambda: conf.current().TOKEN_CACHE)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 #: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
 _ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")

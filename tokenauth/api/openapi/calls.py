@@ -452,6 +452,8 @@ CALLS: dict[type[PinnedView], Call] = {
                     "client_secret_basic",
                     "client_secret_post",
                 ],
+                "revocations_endpoint": "https://example.com/auth/revocations/",
+                "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
             },
         ),
     ),

@@ -69,6 +69,9 @@ class MetadataView(PublicDocument):
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint_auth_methods_supported": methods,
+            # an extension (RFC 8414 2): the orders, for resource servers elsewhere
+            "revocations_endpoint": absolute("revocations"),
+            "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
         }
 
 
