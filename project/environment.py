@@ -39,6 +39,16 @@ def base_url() -> str:
     return f"http://127.0.0.1:{number('PORT', 8000)}"
 
 
+def orders_port() -> int:
+    """Where the second service listens: the port after the site's, or ORDERS_PORT."""
+    return number("ORDERS_PORT", number("PORT", 8000) + 1)
+
+
+def orders_url() -> str:
+    """Where the second service is reached."""
+    return f"http://127.0.0.1:{orders_port()}"
+
+
 def secret_key(path: Path) -> str:
     """The site's SECRET_KEY: made at the first start, kept in a file that only its owner can read."""
     if not path.exists():
