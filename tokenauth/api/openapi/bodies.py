@@ -256,6 +256,7 @@ class ServerMetadata(serializers.Serializer[Any]):
     token_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     revocation_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     introspection_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
+    introspection_signing_alg_values_supported = serializers.ListField(child=serializers.CharField())
     revocations_endpoint = serializers.URLField()
     revocations_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
 

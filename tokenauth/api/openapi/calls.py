@@ -334,7 +334,15 @@ CALLS: dict[type[PinnedView], Call] = {
         name="introspect",
         tag=_OAUTH,
         summary="What a token is worth (RFC 7662)",
-        description="For authenticated resource servers, about tokens that name their audience.",
+        description="For authenticated resource servers, about tokens that name their audience. With the "
+        "header `Accept: application/token-introspection+jwt` the answer is signed (RFC 9701).",
+        also={
+            (200, "application/token-introspection+jwt"): OpenApiResponse(
+                {"type": "string"},
+                "The same, signed: a JWS with `iss`, `aud` (the caller), `iat` and `token_introspection`.",
+                [OpenApiExample("signed", "eyJhbGciOiJFUzI1NiIs...")],
+            )
+        },
         request=_form(bodies.TokenToJudge, {"token": "eyJhbGciOiJFUzI1NiIs...", "client_id": "orders-api"}),
         basic_too=True,
         answers_={
@@ -452,6 +460,7 @@ CALLS: dict[type[PinnedView], Call] = {
                     "client_secret_basic",
                     "client_secret_post",
                 ],
+                "introspection_signing_alg_values_supported": ["ES256"],
                 "revocations_endpoint": "https://example.com/auth/revocations/",
                 "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
             },

@@ -59,6 +59,7 @@ class MetadataView(PublicDocument):
 
     def document(self) -> dict[str, Any]:
         methods = ["client_secret_basic", "client_secret_post"]
+        algorithms = [KEYRING.signing().alg]
         return {
             "issuer": conf.current().ISSUER,
             "token_endpoint": absolute("token"),
@@ -69,6 +70,7 @@ class MetadataView(PublicDocument):
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_signing_alg_values_supported": algorithms,
             # an extension (RFC 8414 2): the orders, for resource servers elsewhere
             "revocations_endpoint": absolute("revocations"),
             "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
