@@ -9,12 +9,15 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 
 from tests.factories import ClientFactory, UserFactory, secret_of
+from tests.live import live_site
 from tests.sessions import Session, log_in
 from tokenauth.errors import Cause, Refused
 from tokenauth.models import Client, Plane
 from tokenauth.resource import Verifier
 from tokenauth.resource.sources.feed import Feed
 from tokenauth.revocation import clock as boot
+
+__all__ = ["live_site"]
 
 ISSUER = "https://issuer.test"
 ORDERS = "https://orders.test"
