@@ -61,7 +61,8 @@ def issue(
         seen: What `before_authentication` read; without it a revocation between authentication and
             this call that touches no column of the user's is not noticed.
     Returns:
-        The pair, or the cause: `CREDENTIALS` where user or epochs changed meanwhile.
+        The pair, or the cause: `CREDENTIALS` where user or epochs changed meanwhile, `INACTIVE` where
+        the backend lets nobody in who looks like him, or is none of the site's.
 
     Side effects: ends the device's former family (policy), the user's oldest ones beyond
     FAMILIES_PER_USER; events `issued` and `ended`. Whoever acts in the user's name (`asked.impersonator`)
@@ -136,6 +137,8 @@ def _stamps(user: AbstractBaseUser, asked: LoginAsked, backend: str, seen: Seen)
     )
     if overtaken:
         return Refused(Cause.CREDENTIALS)
+    if standing.refuses_by_row(backend, user):  # what he says of himself is now what his row says
+        return Refused(Cause.INACTIVE)
     stamps = _raised_to_known_floors(now.epochs, asked, users.key_of(user))
     return replace(stamps, impersonator=impersonator)
 
