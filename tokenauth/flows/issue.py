@@ -387,4 +387,5 @@ def _write_issued(family: TokenFamily, asked: LoginAsked, username: str, moment:
         user_key=family.user_key,
         client_id=asked.client.client_id,
         device_id=family.device_id,
+        impersonator=family.impersonator,
     )
