@@ -13,6 +13,7 @@ from django_otp.oath import TOTP
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
 from tests.http import REVOKE, SESSIONS, Http
 from tests.sessions import claims_of
+from tokenauth.checks import bridges
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Client, Device, TokenFamily
@@ -247,6 +248,13 @@ def test_a_password_that_the_sites_own_view_changes_keeps_the_tokens_alone(http:
 
 
 class TestWhichClient:
+    def test_a_check_tells_a_site_that_lists_none(self, settings):
+        assert bridges.somebody_may_log_in_through_allauth() == []
+
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "ALLAUTH_CLIENTS": []}
+
+        assert [found.id for found in bridges.somebody_may_log_in_through_allauth()] == ["tokenauth.W016"]
+
     def test_a_header_names_one_of_those_that_the_site_lists(self, http: Http, ada):
         tokens = tokens_of(log_in(http, X_Tokenauth_Client="tablet"))
 
