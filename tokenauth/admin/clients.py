@@ -68,10 +68,11 @@ class ClientAdmin(RevokingMixin, SearchedList):
     ordering = ("client_id",)
     actions = ("revoke_clients", "disable_clients", "enable_clients", "make_secret")
     of_one = {
-        "make_secret": _("Make a secret"),
         "revoke_clients": _("Revoke all its sessions"),
         "disable_clients": _("Disable it"),
+        "make_secret": _("Make a secret"),
     }
+    ends_nothing = frozenset({"make_secret"})
     reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
