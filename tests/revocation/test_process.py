@@ -296,10 +296,9 @@ class TestAHint:
         """A loaded mirror that can no longer ask, and an order that was made after its last answer."""
         self.session = log_in()
         assert self.session.accepts()
-        hint = MIRROR.hint
-        monkeypatch.setattr(MIRROR, "hint", lambda orders: None)
-        revoke(OfUser(users.key_of(self.session.user)))
-        monkeypatch.setattr(MIRROR, "hint", hint)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(MIRROR, "hint", lambda orders: None)
+            revoke(OfUser(users.key_of(self.session.user)))
         silent_database()
         return RevocationOrder.objects.latest("number")
 

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, numbering, own_connection, source
@@ -21,6 +23,8 @@ from tokenauth.tokens.keyring import KEYRING, database
 
 #: Seconds between two sweeps of expired entries.
 _SWEEP = 60
+#: Seconds the thread of one namespace among several lives.
+_TURN = 60
 #: Questions one poll asks at most: 10 million orders.
 _MOST_PAGES = 2_000
 
@@ -289,11 +293,13 @@ class ProcessMirror:
                     log.note("no_thread", level=logging.WARNING)
 
     def _beside(self, work: Companion, name: str) -> threading.Thread:
-        return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        return threading.Thread(target=carried(work), args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         woken = self._woken
-        while not stop.is_set():
+        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
+        # where there are many namespaces, one that nobody asks for has no thread: a request starts the next
+        while not stop.is_set() and clock.now() < ends_at:
             woken.wait(conf.current().STALENESS_BOUND / 4)
             woken.clear()
             if self._draining.acquire(blocking=False):
@@ -304,7 +310,9 @@ class ProcessMirror:
                     self._draining.release()
 
 
-MIRROR = ProcessMirror()
+MIRRORS = PerNamespace(ProcessMirror)
+#: The current namespace's.
+MIRROR = cast("ProcessMirror", MIRRORS)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=MIRROR.after_fork)
+    os.register_at_fork(after_in_child=MIRRORS.after_fork)
