@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,12 @@ from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.order import Plane, RevocationOrder
 from tokenauth.observability import log
-from tokenauth.revocation.mirror import FOREVER, KINDS, Answer, Kind, Order
+from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
 
 #: Orders one statement brings; a reader that got as many asks again.
 PAGE = 5_000
 
+_KINDS = {int(kind): kind for kind in Kind}
 _COLUMNS = ("id", "number", "kind", "key", "floor", "until")
 
 
@@ -34,7 +36,8 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         rows = cursor.fetchall()
     if not rows:
         return None
-    orders = [order for row in rows if (order := _order(connection, row[6:])) is not None]
+    unix = _unix_of(connection)
+    orders = [order for row in rows if (order := _order(row[6:], unix)) is not None]
     plane_id, n, longest_access, clients_version, keys_version, own = rows[0][:6]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
@@ -92,22 +95,25 @@ def _prefixed(quote: Any) -> str:
     return ", ".join(f"o.{quote(name)}" for name in _COLUMNS)
 
 
-def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order | None:
+def _order(row: tuple[Any, ...], unix: Callable[[object], float]) -> Order | None:
     id_, number, kind, key, floor, until = row
     if id_ is None:
         return None
-    if kind not in KINDS:  # of a newer release, or forged: it must not stop the others
+    if (known := _KINDS.get(kind)) is None:  # of a newer release, or forged: it must not stop the others
         log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
         return None
-    return Order(id_, number, Kind(kind), key, floor, _unix(connection, until))
+    return Order(id_, number, known, key, floor, FOREVER if until is None else unix(until))
 
 
-def _unix(connection: BaseDatabaseWrapper, until: object) -> float:
-    if until is None:
-        return FOREVER
-    field = RevocationOrder._meta.get_field("until")
-    column = field.get_col("o")
-    for convert in connection.ops.get_db_converters(column):
-        until = convert(until, column, connection)
-    assert isinstance(until, datetime)  # noqa: S101 - for the type checker
-    return until.timestamp()
+def _unix_of(connection: BaseDatabaseWrapper) -> Callable[[object], float]:
+    """Return what makes unix seconds of a moment as the driver gives it."""
+    column = RevocationOrder._meta.get_field("until").get_col("o")
+    converters = connection.ops.get_db_converters(column)
+
+    def unix(until: Any) -> float:
+        for convert in converters:
+            until = convert(until, column, connection)
+        assert isinstance(until, datetime)  # noqa: S101 - for the type checker
+        return until.timestamp()
+
+    return unix
