@@ -136,6 +136,8 @@ class Answer:
     own_order: int | None
     numbered: tuple[Order, ...]
     unnumbered: tuple[Order, ...]
+    #: Not 0: somebody asks until then to be told what each process applies.
+    report_until: int = 0
 
     def is_complete(self, page: int) -> bool:
         """Whether nothing was left for another page of at most `page` orders."""

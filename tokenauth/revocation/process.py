@@ -52,6 +52,8 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        #: Name of what shortens the wait for the next poll, for operators: set by whoever provides it.
+        self.notifier = "polling"
         self._listeners: list[Listener] = []
 
     def accompany(self, companion: Companion) -> None:
@@ -139,6 +141,7 @@ class ProcessMirror:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
         self._woken.set()
+        self.to_report.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -161,6 +164,10 @@ class ProcessMirror:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._woken = threading.Event()
+        #: Until when somebody asks what this process applies: the last answer's; 0 for nobody.
+        self.report_until = 0
+        #: Set after each answer that asks for it.
+        self.to_report = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _drain(self, patience: float) -> None:
@@ -229,6 +236,9 @@ class ProcessMirror:
             self._loaded = True
             own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
+        self.report_until = answer.report_until
+        if self.report_until:
+            self.to_report.set()
 
     def _load_anew(self) -> None:
         """Start from the first order again, with all that is held: other threads judge meanwhile."""
