@@ -1,13 +1,11 @@
 """Waiting until every process has applied a revocation."""
 
 import pytest
-from django.db import transaction
 
 from tests.fleet import fleet, stopped  # noqa: F401 - a fixture
 from tests.live import PROCESSES
-from tests.sessions import log_in
-from tokenauth.flows import Applied, revoke
-from tokenauth.models import MirrorProcess, RevocationOrder, users
+from tokenauth.flows import revoke
+from tokenauth.models import MirrorProcess, RevocationOrder
 from tokenauth.revocation.subjects import OfUser
 
 pytestmark = pytest.mark.django_db(transaction=True)

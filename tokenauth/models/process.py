@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models.database_clock import DatabaseMilliseconds, milliseconds
 
+#: Seconds between two reports of a process that nobody asks for more.
+PACE = 15
 #: Seconds after which a process that has said nothing counts as gone.
 GONE = 60
 
@@ -60,6 +62,14 @@ class MirrorProcess(models.Model):
     def __str__(self) -> str:
         kind = f" ({self.kind})" if self.kind else ""
         return f"{self.host}:{self.pid}{kind}"
+
+    def is_current(self, bound: float) -> bool:
+        """Whether it reports as it should, and its mirror was fresh when it did; needs `heard`.
+
+        Args:
+            bound: Seconds, `STALENESS_BOUND`.
+        """
+        return self.heard <= 2 * PACE * 1000 and self.age <= bound * 1000
 
     def has_applied(self, number: int, *, since: int) -> bool:
         """Whether it has said so after a moment (unix milliseconds, the database's)."""

@@ -13,6 +13,9 @@ from tokenauth.errors import Cause
 from tokenauth.tokens.claims import AccessClaims
 
 FOREVER: Final = float("inf")
+#: Site epochs from here on are unix seconds: a new history began then (`tokenauth_plane new-epoch`), and
+#: no counting reaches them.
+ERA: Final = 1_000_000_000
 
 
 class Kind(IntEnum):

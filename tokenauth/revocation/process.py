@@ -15,7 +15,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, numbering, own_connection, source
-from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
+from tokenauth.revocation.mirror import ERA, FOREVER, Answer, Floors, Kind, Mirror, Order
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -158,6 +158,8 @@ class ProcessMirror:
         self._mirror = Mirror()
         self._asked_at = float("-inf")
         self._loaded = False
+        #: Of the history that was left and is still held beside this one: the site's floor.
+        self._former_era: int | None = None
         self._swept_at = clock.now()
         self._draining = threading.Lock()
         self._starting = threading.Lock()
@@ -229,6 +231,7 @@ class ProcessMirror:
 
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
+        self._let_the_former_history_go(connection)
         self._sweep()
         if not self._loaded:
             if answer.longest_access < (longest := builtin.longest_access()):
@@ -245,7 +248,36 @@ class ProcessMirror:
         log.note("database_behind", level=logging.ERROR, number=self._mirror.number)
         new = Mirror()
         new.adopt(self._mirror.floors)
+        if self._former_era is None:
+            self._former_era = self._mirror.floors.floor(Kind.SITE)
         self._mirror = new
+
+    def _let_the_former_history_go(self, connection: BaseDatabaseWrapper) -> None:
+        """Hold only what the database says where a new era has ended all that the former one issued.
+
+        Else accounts that were revoked there would be refused here, and nowhere else, after a restore.
+        """
+        former, self._former_era = self._former_era, None
+        if former is None or not max(former + 1, ERA) <= self._mirror.floors.floor(Kind.SITE):
+            return
+        if (whole := self._whole(connection)) is not None:
+            # a restored database knows nothing of a kill, and a leaked key could sign for this era too
+            killed = (kid for kid in source.kids(connection) if self._mirror.floors.has_ended(Kind.KID, kid))
+            whole.floors.apply(Order(0, None, Kind.KID, kid, 0, FOREVER) for kid in killed)
+            self._mirror = whole
+
+    def _whole(self, connection: BaseDatabaseWrapper) -> Mirror | None:
+        """Return a mirror of nothing but the database; None where that changes meanwhile."""
+        new, waiting_after = Mirror(), 0
+        for _ in range(_MOST_PAGES):
+            answer = source.ask(connection, after=new.number, waiting_after=waiting_after)
+            if answer is None or not new.take(answer):
+                return None
+            if answer.is_complete(source.PAGE):
+                return new
+            if answer.unnumbered:
+                waiting_after = answer.unnumbered[-1].id
+        return None
 
     def _followed(self, clients_version: int, keys_version: int) -> None:
         clients.DIRECTORY.follow(clients_version)

@@ -23,15 +23,13 @@ import tokenauth
 from tokenauth import conf
 from tokenauth.errors import UnknownPolicy
 from tokenauth.models import process
-from tokenauth.models.process import MirrorProcess
+from tokenauth.models.process import PACE, MirrorProcess
 from tokenauth.observability import log
 from tokenauth.policy import fingerprint
 from tokenauth.revocation import clock, own_connection
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import database
 
-#: Seconds between two reports while nobody asks for more.
-PACE = 15
 #: Seconds between two looks whether the mirror has loaded.
 _LOADING = 0.2
 _NO_NAME = re.compile(r"[^\w.-]+")

@@ -3,15 +3,17 @@
 from tokenauth.flows.plane.epoch import NewEpoch, new_epoch
 from tokenauth.flows.plane.faults import faults
 from tokenauth.flows.plane.probe import LONGEST_PROBE, Probed, probe
-from tokenauth.flows.plane.status import LastOrder, Process, Status, status
+from tokenauth.flows.plane.status import Counted, LastOrder, Process, Status, counted, status
 
 __all__ = [
     "LONGEST_PROBE",
+    "Counted",
     "LastOrder",
     "NewEpoch",
     "Probed",
     "Process",
     "Status",
+    "counted",
     "faults",
     "new_epoch",
     "probe",

@@ -58,6 +58,21 @@ class Status:
     processes: tuple[Process, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Processes that have reported within a minute, and those of them whose mirrors are fresh."""
+
+    seen: int
+    fresh: int
+
+
+def counted() -> Counted:
+    """Count them by their last reports; nobody is asked. One query."""
+    bound = conf.current().STALENESS_BOUND
+    current = [row.is_current(bound) for row in MirrorProcess.objects.using(database()).live()]
+    return Counted(len(current), sum(current))
+
+
 def status() -> Status:
     """Ask every process how far it is; waits for the answers, `STALENESS_BOUND` at most.
 
