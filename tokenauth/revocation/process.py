@@ -17,7 +17,7 @@ from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, numbering, own_connection, source
-from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
+from tokenauth.revocation.mirror import ERA, FOREVER, Answer, Floors, Kind, Mirror, Order
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -56,6 +56,8 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        #: Name of what shortens the wait for the next poll, for operators: set by whoever provides it.
+        self.notifier = "polling"
         self._listeners: list[Listener] = []
 
     def accompany(self, companion: Companion) -> None:
@@ -143,6 +145,7 @@ class ProcessMirror:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
         self._woken.set()
+        self.to_report.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -159,12 +162,18 @@ class ProcessMirror:
         self._mirror = Mirror()
         self._asked_at = float("-inf")
         self._loaded = False
+        #: Of the history that was left and is still held beside this one: the site's floor.
+        self._former_era: int | None = None
         self._swept_at = clock.now()
         self._draining = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._woken = threading.Event()
+        #: Until when somebody asks what this process applies: the last answer's; 0 for nobody.
+        self.report_until = 0
+        #: Set after each answer that asks for it.
+        self.to_report = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _drain(self, patience: float) -> None:
@@ -226,6 +235,7 @@ class ProcessMirror:
 
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
+        self._let_the_former_history_go(connection)
         self._sweep()
         if not self._loaded:
             if answer.longest_access < (longest := builtin.longest_access()):
@@ -233,13 +243,45 @@ class ProcessMirror:
             self._loaded = True
             own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
+        self.report_until = answer.report_until
+        if self.report_until:
+            self.to_report.set()
 
     def _load_anew(self) -> None:
         """Start from the first order again, with all that is held: other threads judge meanwhile."""
         log.note("database_behind", level=logging.ERROR, number=self._mirror.number)
         new = Mirror()
         new.adopt(self._mirror.floors)
+        if self._former_era is None:
+            self._former_era = self._mirror.floors.floor(Kind.SITE)
         self._mirror = new
+
+    def _let_the_former_history_go(self, connection: BaseDatabaseWrapper) -> None:
+        """Hold only what the database says where a new era has ended all that the former one issued.
+
+        Else accounts that were revoked there would be refused here, and nowhere else, after a restore.
+        """
+        former, self._former_era = self._former_era, None
+        if former is None or not max(former + 1, ERA) <= self._mirror.floors.floor(Kind.SITE):
+            return
+        if (whole := self._whole(connection)) is not None:
+            # a restored database knows nothing of a kill, and a leaked key could sign for this era too
+            killed = (kid for kid in source.kids(connection) if self._mirror.floors.has_ended(Kind.KID, kid))
+            whole.floors.apply(Order(0, None, Kind.KID, kid, 0, FOREVER) for kid in killed)
+            self._mirror = whole
+
+    def _whole(self, connection: BaseDatabaseWrapper) -> Mirror | None:
+        """Return a mirror of nothing but the database; None where that changes meanwhile."""
+        new, waiting_after = Mirror(), 0
+        for _ in range(_MOST_PAGES):
+            answer = source.ask(connection, after=new.number, waiting_after=waiting_after)
+            if answer is None or not new.take(answer):
+                return None
+            if answer.is_complete(source.PAGE):
+                return new
+            if answer.unnumbered:
+                waiting_after = answer.unnumbered[-1].id
+        return None
 
     def _followed(self, clients_version: int, keys_version: int) -> None:
         clients.DIRECTORY.follow(clients_version)
