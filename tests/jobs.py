@@ -19,7 +19,7 @@ FLOWS = ("tests/flows",)
 #: The parts whose statements are written for each kind of database.
 DIALECTS = ("tests/models", "tests/revocation")
 #: Sites whose tests write SQL, and so meet a second kind of database.
-SITES_WITH_SQL = ("property_active", "users_elsewhere", "uuid_user")
+SITES_WITH_SQL = ("property_active", "two_namespaces", "users_elsewhere", "uuid_user")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ def test_e013_a_schema_for_each_tenant(monkeypatch, engine):
     assert ids(checks.tables_are_of_one_site()) == ["E013"]
 
 
+def test_e013_is_silent_where_the_site_says_which_tenant_it_is(tokenauth, monkeypatch):
+    tokenauth(NAMESPACE=lambda: "north")
+    monkeypatch.setitem(connection.settings_dict, "ENGINE", "django_tenants.postgresql_backend")
+
+    assert checks.tables_are_of_one_site() == []
+
+
 def test_e013_a_back_end_that_a_site_derived_from_one_of_those(monkeypatch):
     theirs = type("DatabaseWrapper", (), {"__module__": "django_tenants.postgresql_backend.base"})
     own = type("DatabaseWrapper", (theirs,), {"settings_dict": {"ENGINE": "site.back_end"}})

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error, transaction
 from django.utils import timezone
 
+from tokenauth import conf
 from tokenauth.audit import trail
 from tokenauth.models import isolation
 from tokenauth.models.catalogue import Catalogue, Held
@@ -25,7 +26,7 @@ USE_PERIOD = timedelta(hours=1)
 #: When a use is tried again that could not be written.
 _USE_AGAIN = timedelta(minutes=1)
 #: When this process last wrote the use of a secret, by its primary key.
-USES: dict[int, datetime] = {}
+USES: dict[tuple[str, int], datetime] = {}
 
 
 class TooManySecrets(ValueError):
@@ -102,16 +103,17 @@ def note_secret_use(pk: int, *, at: datetime) -> None:
         pk: The secret's primary key.
         at: The flow's one clock.
     """
-    written = USES.get(pk)
+    secret = (conf.namespace(), pk)
+    written = USES.get(secret)
     if written is not None and abs(at - written) < USE_PERIOD:
         return
-    USES[pk] = at  # first: others who use it at this moment need not write it too
+    USES[secret] = at  # first: others who use it at this moment need not write it too
     alias = database()
     try:
         with isolation.short_locks(using=alias):
             ClientSecret.objects.using(alias).note_use(pk, at=at, unless_since=at - USE_PERIOD)
     except Error as failure:
-        USES[pk] = at - USE_PERIOD + _USE_AGAIN
+        USES[secret] = at - USE_PERIOD + _USE_AGAIN
         log.note("secret_use_not_noted", level=logging.WARNING, error=type(failure).__name__)
 
 

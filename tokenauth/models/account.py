@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Self
 
 from django.db import connections, models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
@@ -78,6 +79,12 @@ class SiteQuerySet(models.QuerySet["Site"]):
     def advance(self) -> int:
         """Move the site's epoch by one and return it; the row stays locked until commit. One query."""
         return upsert.next_epoch(Site, 1, using=self.db)
+
+    def begin_era(self, second: int) -> int:
+        """Move the epoch to a unix second, which no counting reaches, or by one; return it. Three queries."""
+        self._ensure()
+        self.update(epoch=Greatest(F("epoch") + 1, Value(second)))
+        return self.epoch_now()
 
     def raise_to(self, floor: int) -> int:
         """Raise the epoch to a floor that is known from an order (the database went back)."""

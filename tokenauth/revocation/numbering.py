@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.revocation.mirror import KINDS, Kind, Order
 
 #: Orders one short transaction numbers.
 BATCH = 500
@@ -17,53 +18,59 @@ BATCH = 500
 _SLACK = 60
 
 
-def number_visible(connection: BaseDatabaseWrapper) -> int:
+def number_visible(connection: BaseDatabaseWrapper) -> list[Order]:
     """Number the orders that are committed and have no number.
 
     Nobody waits: while another process numbers, this one leaves it to that one, which looks once more.
 
     Returns:
-        How many got their number. Three statements and one for each order, at most 500 orders a batch.
+        Those that got their number, in its order. Three statements and one for each order, at most 500
+        orders a batch.
     """
-    numbered = 0
-    while (batch := _number_batch(connection)) > 0:  # whom we kept from numbering looks to us
+    numbered: list[Order] = []
+    while batch := _number_batch(connection):  # whom we kept from numbering looks to us
         numbered += batch
     return numbered
 
 
-def _number_batch(connection: BaseDatabaseWrapper) -> int:
+def _number_batch(connection: BaseDatabaseWrapper) -> list[Order]:
     try:
         with _transaction(connection):
             return _numbered_in_transaction(connection)
     except Error:
         # REPEATABLE READ, SQLITE_BUSY: another numberer won; what is left is anybody's next poll
-        return 0
+        return []
 
 
-def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> int:
+def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> list[Order]:
     quote = connection.ops.quote_name
     plane, orders = quote(Plane._meta.db_table), quote(RevocationOrder._meta.db_table)
-    number, until = quote("number"), quote("until")
+    number, until, key = quote("number"), quote("until"), quote("key")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT n, longest_access FROM {plane} WHERE id = 1{_lock(connection)}")  # noqa: S608
         held = cursor.fetchone()
         if held is None:
-            return 0
+            return []
         n, longest_access = held
         # a later statement: at READ COMMITTED it sees what was numbered before we got the lock
-        cursor.execute(f"SELECT id FROM {orders} WHERE {number} IS NULL ORDER BY id LIMIT {BATCH}")  # noqa: S608
-        waiting = [row[0] for row in cursor.fetchall()]
-        if not waiting:
-            return 0
-        end = connection.ops.adapt_datetimefield_value(
-            timezone.now() + timedelta(seconds=longest_access + conf.current().LEEWAY + _SLACK)
+        cursor.execute(
+            f"SELECT id, kind, {key}, floor FROM {orders} "  # noqa: S608 - only quoted names
+            f"WHERE {number} IS NULL ORDER BY id LIMIT {BATCH}"
         )
+        waiting = list(enumerate(cursor.fetchall(), start=n + 1))
+        if not waiting:
+            return []
+        end = timezone.now() + timedelta(seconds=longest_access + conf.current().LEEWAY + _SLACK)
         cursor.executemany(
             f"UPDATE {orders} SET {number} = %s, {until} = %s WHERE id = %s",  # noqa: S608
-            [(n + place, end, order) for place, order in enumerate(waiting, start=1)],
+            [(place, connection.ops.adapt_datetimefield_value(end), id_) for place, (id_, *_) in waiting],
         )
         cursor.execute(f"UPDATE {plane} SET n = %s WHERE id = 1", [n + len(waiting)])  # noqa: S608
-    return len(waiting)
+    return [
+        Order(id_, place, Kind(kind), subject, floor, end.timestamp())
+        for place, (id_, kind, subject, floor) in waiting
+        if kind in KINDS
+    ]
 
 
 def _lock(connection: BaseDatabaseWrapper) -> str:

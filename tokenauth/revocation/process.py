@@ -4,23 +4,27 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
-from tokenauth.revocation import clock, numbering, source
-from tokenauth.revocation.mirror import Answer, Floors, Mirror
+from tokenauth.revocation import clock, numbering, own_connection, source
+from tokenauth.revocation.mirror import ERA, FOREVER, Answer, Floors, Kind, Mirror, Order
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
 #: Seconds between two sweeps of expired entries.
 _SWEEP = 60
+#: Seconds the thread of one namespace among several lives.
+_TURN = 60
 #: Questions one poll asks at most: 10 million orders.
 _MOST_PAGES = 2_000
 
@@ -35,7 +39,10 @@ class Health:
     orders: int
 
 
+#: Work beside the mirror; it returns soon after the event that it is given is set.
 Companion = Callable[[threading.Event], None]
+#: Called with orders that the mirror has just taken in, in whichever thread brought them: brief, no query.
+Listener = Callable[[Sequence[Order]], None]
 
 
 class ProcessMirror:
@@ -49,13 +56,50 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        #: Name of what shortens the wait for the next poll, for operators: set by whoever provides it.
+        self.notifier = "polling"
+        self._listeners: list[Listener] = []
 
     def accompany(self, companion: Companion) -> None:
-        """Run this beside the mirror, in a thread of its own, in every process that has the mirror's.
-
-        It must return soon after the event that it is given is set.
-        """
+        """Run this beside the mirror, in a thread of its own, in every process that has the mirror's."""
         self._companions.append(companion)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call this after orders were taken in; an order may be told twice, none is left out.
+
+        Returns:
+            What ends the subscription.
+        """
+        self._listeners = [*self._listeners, listener]
+
+        def unsubscribe() -> None:
+            self._listeners = [held for held in self._listeners if held is not listener]
+
+        return unsubscribe
+
+    def hint(self, orders: Sequence[Order]) -> None:
+        """Take in numbered orders that came by another way than a poll.
+
+        Those that continue what is held are in force at once, anything else sends the mirror to the
+        database. They never make it fresh: only the database does (PROTOCOL 3).
+        """
+        if not self._loaded:
+            return
+        if not self._draining.acquire(blocking=False):
+            self.wake()
+            return
+        try:
+            applied = self._mirror.continue_with(orders)
+        finally:
+            self._draining.release()
+        if applied is None:
+            self.wake()
+        else:
+            self._tell(applied)
+
+    def wake(self) -> None:
+        """Have the thread ask the database now instead of at its next turn."""
+        self._woken.set()
 
     def refused(self, claims: AccessClaims) -> Refused | None:
         """Judge a verified access token by the live orders.
@@ -100,6 +144,8 @@ class ProcessMirror:
     def forget(self) -> None:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
+        self._woken.set()
+        self.to_report.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -116,11 +162,18 @@ class ProcessMirror:
         self._mirror = Mirror()
         self._asked_at = float("-inf")
         self._loaded = False
+        #: Of the history that was left and is still held beside this one: the site's floor.
+        self._former_era: int | None = None
         self._swept_at = clock.now()
         self._draining = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._woken = threading.Event()
+        #: Until when somebody asks what this process applies: the last answer's; 0 for nobody.
+        self.report_until = 0
+        #: Set after each answer that asks for it.
+        self.to_report = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _drain(self, patience: float) -> None:
@@ -152,7 +205,7 @@ class ProcessMirror:
             answer = source.ask(connection, after=self._mirror.number, waiting_after=waiting_after)
             if answer is None:
                 source.make_plane(connection)
-            elif not self._mirror.take(answer):
+            elif not self._taken(answer):
                 self._load_anew()
             elif answer.is_complete(source.PAGE):
                 self._became_fresh(connection, answer, asked_at)
@@ -165,22 +218,70 @@ class ProcessMirror:
             asked_at = asked_at if waiting_after else clock.now()
         return waiting_after > 0
 
+    def _taken(self, answer: Answer) -> bool:
+        continues = self._mirror.take(answer)
+        if continues:
+            self._tell((*answer.numbered, *answer.unnumbered))
+        return continues
+
+    def _tell(self, orders: Sequence[Order]) -> None:
+        if not orders:
+            return
+        for listener in self._listeners:
+            try:
+                listener(orders)
+            except Exception as failure:  # a listener's fault must not keep the mirror from its duty
+                log.note("listener_failed", level=logging.ERROR, error=type(failure).__name__)
+
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
+        self._let_the_former_history_go(connection)
         self._sweep()
         if not self._loaded:
             if answer.longest_access < (longest := builtin.longest_access()):
                 source.note_access_lifetime(connection, longest)
             self._loaded = True
-            _bound_statements(connection, conf.current().STALENESS_BOUND / 4)
+            own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
+        self.report_until = answer.report_until
+        if self.report_until:
+            self.to_report.set()
 
     def _load_anew(self) -> None:
         """Start from the first order again, with all that is held: other threads judge meanwhile."""
         log.note("database_behind", level=logging.ERROR, number=self._mirror.number)
         new = Mirror()
         new.adopt(self._mirror.floors)
+        if self._former_era is None:
+            self._former_era = self._mirror.floors.floor(Kind.SITE)
         self._mirror = new
+
+    def _let_the_former_history_go(self, connection: BaseDatabaseWrapper) -> None:
+        """Hold only what the database says where a new era has ended all that the former one issued.
+
+        Else accounts that were revoked there would be refused here, and nowhere else, after a restore.
+        """
+        former, self._former_era = self._former_era, None
+        if former is None or not max(former + 1, ERA) <= self._mirror.floors.floor(Kind.SITE):
+            return
+        if (whole := self._whole(connection)) is not None:
+            # a restored database knows nothing of a kill, and a leaked key could sign for this era too
+            killed = (kid for kid in source.kids(connection) if self._mirror.floors.has_ended(Kind.KID, kid))
+            whole.floors.apply(Order(0, None, Kind.KID, kid, 0, FOREVER) for kid in killed)
+            self._mirror = whole
+
+    def _whole(self, connection: BaseDatabaseWrapper) -> Mirror | None:
+        """Return a mirror of nothing but the database; None where that changes meanwhile."""
+        new, waiting_after = Mirror(), 0
+        for _ in range(_MOST_PAGES):
+            answer = source.ask(connection, after=new.number, waiting_after=waiting_after)
+            if answer is None or not new.take(answer):
+                return None
+            if answer.is_complete(source.PAGE):
+                return new
+            if answer.unnumbered:
+                waiting_after = answer.unnumbered[-1].id
+        return None
 
     def _followed(self, clients_version: int, keys_version: int) -> None:
         clients.DIRECTORY.follow(clients_version)
@@ -207,12 +308,9 @@ class ProcessMirror:
 
     def _connection(self) -> BaseDatabaseWrapper:
         if self._own is None:
-            # an own one: a request's may be inside a transaction that sees the past
-            self._own = connections.create_connection(database())
-            self._own.inc_thread_sharing()
-            _with_timeouts(self._own)
-            patience = conf.current().STALENESS_BOUND / 4 if self._loaded else conf.current().START_TIMEOUT
-            _bound_statements(self._own, patience)
+            settings = conf.current()
+            patience = settings.STALENESS_BOUND / 4 if self._loaded else settings.START_TIMEOUT
+            self._own = own_connection.opened(database(), patience=patience)
         return self._own
 
     def _drop_connection(self) -> None:
@@ -237,10 +335,15 @@ class ProcessMirror:
                     log.note("no_thread", level=logging.WARNING)
 
     def _beside(self, work: Companion, name: str) -> threading.Thread:
-        return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        return threading.Thread(target=carried(work), args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
-        while not stop.wait(conf.current().STALENESS_BOUND / 4):
+        woken = self._woken
+        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
+        # where there are many namespaces, one that nobody asks for has no thread: a request starts the next
+        while not stop.is_set() and clock.now() < ends_at:
+            woken.wait(conf.current().STALENESS_BOUND / 4)
+            woken.clear()
             if self._draining.acquire(blocking=False):
                 try:
                     if not stop.is_set():
@@ -249,36 +352,9 @@ class ProcessMirror:
                     self._draining.release()
 
 
-def _with_timeouts(connection: BaseDatabaseWrapper) -> None:
-    bound = conf.current().STALENESS_BOUND
-    options = dict(connection.settings_dict.get("OPTIONS") or {})
-    match connection.vendor:
-        case "postgresql":
-            options.pop("pool", None)
-            options.setdefault("connect_timeout", max(2, round(bound)))
-            options |= {
-                "tcp_user_timeout": round(bound * 1000),
-                "keepalives_idle": 1,
-                "keepalives_interval": 1,
-            }
-        case "sqlite":
-            options["timeout"] = bound / 4
-        case "mysql":
-            options |= {"connect_timeout": max(2, round(bound)), "read_timeout": max(1, round(bound))}
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": None}
-
-
-def _bound_statements(connection: BaseDatabaseWrapper, seconds: float) -> None:
-    """Let no question take longer; not behind a transaction pooler, whose other clients would meet it."""
-    pooled = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and not pooled:
-            cursor.execute(f"SET statement_timeout = {round(seconds * 1000)}")
-        elif connection.vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
-            cursor.execute(f"SET SESSION max_statement_time = {seconds}")
-
-
-MIRROR = ProcessMirror()
+MIRRORS = PerNamespace(ProcessMirror)
+#: The current namespace's.
+MIRROR = cast("ProcessMirror", MIRRORS)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=MIRROR.after_fork)
+    os.register_at_fork(after_in_child=MIRRORS.after_fork)

@@ -79,7 +79,7 @@ def rotate_keys(at: datetime, allowance: Allowance | None = None) -> int:
 
 def number(at: datetime, allowance: Allowance | None = None) -> int:
     """Number the orders that nobody has numbered yet; mirrors do it sooner where any runs."""
-    return numbering.number_visible(connections[database()])
+    return len(numbering.number_visible(connections[database()]))
 
 
 JOBS: Mapping[str, Job] = {
