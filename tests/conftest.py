@@ -25,6 +25,8 @@ from tokenauth.tokens.keyring import KEYRING
 pytest_plugins = ["tests.conformance"]
 
 flushing.delete_instead_of_truncate()
+if databases.is_pooled():
+    databases.drop_whoever_is_connected()
 
 TESTS = Path(__file__).parent
 
