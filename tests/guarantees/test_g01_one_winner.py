@@ -42,7 +42,7 @@ def shown_until_answered(session: Session, pair: TokenPair, key: str | None = No
     """Take 503 at its word: the same request again."""
     for _ in range(10):
         outcome = session.show(pair.refresh_token, key=key)
-        if not (isinstance(outcome, Refused) and outcome.cause is Cause.BUSY):
+        if not (isinstance(outcome, Refused) and outcome.retry_after is not None):
             break
     return outcome
 
