@@ -15,10 +15,12 @@ class TokenAuthConfig(AppConfig):
     def ready(self) -> None:
         # Django's place to connect them: models are loaded now
         from tokenauth import checks, receivers  # noqa: F401, PLC0415
+        from tokenauth.flows import database_behind  # noqa: PLC0415
         from tokenauth.flows.housekeeping import embedded  # noqa: PLC0415
         from tokenauth.revocation.process import MIRROR  # noqa: PLC0415
 
         MIRROR.accompany(embedded.keep_house)
+        MIRROR.when_behind(database_behind.record)
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 

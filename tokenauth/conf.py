@@ -74,6 +74,8 @@ class Settings(BaseModel):
     MIRROR: Literal["auto", "request", "each-check"] = "auto"
     #: Seconds the first load of the mirror may hold a request.
     START_TIMEOUT: float = Field(default=5, gt=0, le=60)
+    #: Bytes that the live orders may take in one process; beyond it spent generations are forgotten.
+    MIRROR_MEMORY: int = Field(default=64 * 2**20, ge=2**20)
     #: Database alias of tokenauth's tables; None: the router decides.
     DATABASE: str | None = None
     #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
