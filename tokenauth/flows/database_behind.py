@@ -23,6 +23,9 @@ def record(connection: BaseDatabaseWrapper, behind: Behind) -> None:
         connection: The mirror's own: a request's may be in a transaction that is rolled back.
     """
     now = timezone.now()
+    data = {"plane": str(behind.plane_id), "from": behind.found, "to": behind.held}
+    # before the transaction: its key may have to be made, on another connection
+    event = trail.entry(EventKind.DATABASE_BEHIND, at=now, data=data)
     known = TokenEvent.objects.told().filter(
         kind=EventKind.DATABASE_BEHIND, family=None, at__gt=now - ONE_INCIDENT
     )
@@ -32,8 +35,7 @@ def record(connection: BaseDatabaseWrapper, behind: Behind) -> None:
             list(plane.query.get_compiler(connection=connection).results_iter())
         if known.query.exists().get_compiler(connection=connection).has_results():
             return
-        data = {"plane": str(behind.plane_id), "from": behind.found, "to": behind.held}
-        _insert(connection, trail.entry(EventKind.DATABASE_BEHIND, at=now, data=data))
+        _insert(connection, event)
 
 
 def _insert(connection: BaseDatabaseWrapper, event: TokenEvent) -> None:

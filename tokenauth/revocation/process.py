@@ -204,7 +204,9 @@ class ProcessMirror:
         self._swept_at = clock.now()
         self._sweeping: Iterator[None] = iter(())
         self._accepted_stale = self._dropped = self._times_behind = 0
-        self._said_stale_at = self._said_full_at = float("-inf")
+        self._said_stale_at = self._said_full_at = self._said_asleep_at = float("-inf")
+        #: When the thread last ran.
+        self._turned_at = float("-inf")
         self._draining = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -403,10 +405,14 @@ class ProcessMirror:
                 self._abandoned.append(own)
 
     def _start_thread(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
-            return
+        if self._thread is not None:
+            self._watch_the_thread()
+            if self._thread.is_alive():
+                return
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
+                if self._thread is None:
+                    self._turned_at = clock.now()
                 self._thread = self._thread_for(self._keep_fresh, "tokenauth-mirror")
                 try:
                     self._thread.start()
@@ -414,6 +420,13 @@ class ProcessMirror:
                         self._thread_for(companion, "tokenauth-companion").start()
                 except RuntimeError:  # no threads here: requests keep the mirror fresh
                     log.note("no_thread", level=logging.WARNING)
+
+    def _watch_the_thread(self) -> None:
+        """Say it where a thread that was started does not run: requests do its work."""
+        idle = clock.now() - self._turned_at
+        if idle > conf.current().STALENESS_BOUND and clock.now() - self._said_asleep_at >= _ALARM:
+            self._said_asleep_at = clock.now()
+            log.note("thread_does_not_run", level=logging.WARNING, idle=round(idle, 3))
 
     def _thread_for(self, work: Companion, name: str) -> threading.Thread:
         return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
@@ -423,6 +436,7 @@ class ProcessMirror:
         while not stop.is_set():
             woken.wait(conf.current().STALENESS_BOUND / 4)
             woken.clear()
+            self._turned_at = clock.now()
             if self._draining.acquire(blocking=False):
                 try:
                     if not stop.is_set():
