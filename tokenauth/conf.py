@@ -79,6 +79,8 @@ class Settings(BaseModel):
     MIRROR: Literal["auto", "request", "each-check"] = "auto"
     #: Seconds the first load of the mirror may hold a request.
     START_TIMEOUT: float = Field(default=5, gt=0, le=60)
+    #: Bytes that the live orders may take in one process; beyond it spent generations are forgotten.
+    MIRROR_MEMORY: int = Field(default=64 * 2**20, ge=2**20)
     #: Database alias of tokenauth's tables; None: the router decides.
     DATABASE: str | None = None
     #: `() -> str`, or its dotted path: the tenant whose tables are in use, where each has a schema or a
