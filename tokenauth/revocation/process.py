@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,6 +17,7 @@ from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, numbering, own_connection, source
 from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
+from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -91,6 +93,11 @@ class ProcessMirror:
         else:
             self._tell(applied)
 
+    def position(self) -> tuple[UUID, int] | None:
+        """Return plane and number that the mirror has come to; None before its first answer."""
+        mirror = self._mirror
+        return (mirror.plane_id, mirror.number) if self._loaded and mirror.plane_id else None
+
     def wake(self) -> None:
         """Have the thread ask the database now instead of at its next turn."""
         self._woken.set()
@@ -165,24 +172,28 @@ class ProcessMirror:
 
     def _drain(self, patience: float) -> None:
         """Ask once, or wait for the answer another request is waiting for."""
+        numbered: Sequence[Order] = ()
         before = self._asked_at
         if not self._draining.acquire(timeout=patience):
             return
         try:
             if self._asked_at == before or clock.now() - self._asked_at > conf.current().STALENESS_BOUND / 2:
-                self._poll()
+                numbered = self._poll()
         finally:
             self._draining.release()
+        publishing.publish(numbered, self._mirror.plane_id)
 
-    def _poll(self) -> None:
+    def _poll(self) -> Sequence[Order]:
+        """Ask the database; return what it was left to us to number, which nobody has told of yet."""
         try:
             connection = self._connection()
             if self._ask_until_complete(connection):
                 # after the mirror is fresh: whoever numbers may have to wait for a writer
-                numbering.number_visible(connection)
+                return numbering.number_visible(connection)
         except Error as failure:
             log.note("poll_failed", level=logging.WARNING, error=type(failure).__name__)
             self._drop_connection()
+        return ()
 
     def _ask_until_complete(self, connection: BaseDatabaseWrapper) -> bool:
         """Apply all there is; return whether orders wait for their number."""
@@ -296,12 +307,17 @@ class ProcessMirror:
         while not stop.is_set():
             woken.wait(conf.current().STALENESS_BOUND / 4)
             woken.clear()
+            numbered: Sequence[Order] = ()
             if self._draining.acquire(blocking=False):
                 try:
                     if not stop.is_set():
-                        self._poll()
+                        numbered = self._poll()
                 finally:
                     self._draining.release()
+            if numbered:
+                publishing.publish(numbered, self._mirror.plane_id)
+                # it may have taken this thread a connection of the site's
+                connections.close_all()
 
 
 MIRROR = ProcessMirror()
