@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django_redis.client.default import DefaultClient
 from django_redis.client.sentinel import SentinelClient
+from django_redis.client.sharded import ShardClient
 from django_redis.pool import SentinelConnectionFactory, get_connection_factory
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -50,7 +51,7 @@ def why_not(alias: str) -> str:
     if not str(cache.get("BACKEND", "")).startswith("django_redis."):
         return "is no cache of django-redis"
     client = _client_class(cache)
-    if not issubclass(client, DefaultClient):
+    if issubclass(client, ShardClient) or not issubclass(client, DefaultClient):
         return f"spreads its keys over many servers ({client.__name__})"
     if "cluster" in str(cache.get("OPTIONS", {}).get("REDIS_CLIENT_CLASS", "")).lower():
         return "is a cluster"
