@@ -17,10 +17,12 @@ class TokenAuthConfig(AppConfig):
         from tokenauth import checks, receivers  # noqa: F401, PLC0415
         from tokenauth.flows.housekeeping import embedded  # noqa: PLC0415
         from tokenauth.revocation import listening  # noqa: PLC0415
+        from tokenauth.revocation.notifiers import beating  # noqa: PLC0415
         from tokenauth.revocation.process import MIRROR  # noqa: PLC0415
 
         MIRROR.accompany(embedded.keep_house)
         MIRROR.accompany(listening.listen)
+        MIRROR.accompany(beating.keep_beating)
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 

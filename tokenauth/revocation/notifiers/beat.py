@@ -18,7 +18,8 @@ _FACTS: Final = struct.Struct(">16sQQ")
 _LABEL: Final = b"tokenauth plane beat 1"
 
 #: KEYS: beat. ARGV: time, the furthest that Redis' clock may have moved since, number, plane, MAC,
-#: "1" where what lies there is not ours. Returns 1 where it was written, else 0.
+#: "1" where what lies there is not ours. Returns 1 where it was written, else 0. One that lies there from
+#: the future was timed by a clock that is no longer asked.
 WRITE: Final = """
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
@@ -26,7 +27,8 @@ local moved = now - tonumber(ARGV[1])
 if moved < 0 or moved > tonumber(ARGV[2]) then return 0 end
 local held = redis.call('HMGET', KEYS[1], 'time', 'number', 'plane')
 if ARGV[6] ~= '1' and held[1] and held[2] and held[3] == ARGV[4] then
-  if tonumber(held[2]) > tonumber(ARGV[3]) or tonumber(held[1]) > tonumber(ARGV[1]) then return 0 end
+  if tonumber(held[2]) > tonumber(ARGV[3]) then return 0 end
+  if tonumber(held[1]) > tonumber(ARGV[1]) and tonumber(held[1]) <= now then return 0 end
 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'v', '1', 'time', ARGV[1], 'number', ARGV[3], 'plane', ARGV[4], 'mac', ARGV[5])

@@ -18,14 +18,24 @@ LENGTH: Final = 100_000
 PAGE: Final = 1_000
 
 #: KEYS: stream. ARGV: first number, length, "1" to begin the stream anew, then number and message of each.
-#: Returns the newest number that lay there; where the first would leave a gap nothing is added.
+#: Returns the newest number that lay there; where the first would leave a gap nothing is added. An entry
+#: that says something else under a number of ours is of another history, or forged: begun anew too.
 ADD: Final = """
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-if last and ARGV[3] == '1' then last = nil end
--- an empty one remembers the highest id it ever had, and would take none below
-if not last then redis.call('UNLINK', KEYS[1]) end
 local newest = last and tonumber(string.match(last[1], '^%d+')) or 0
-if last and newest < tonumber(ARGV[1]) - 1 then return string.format('%.0f', newest) end
+if last and newest < tonumber(ARGV[1]) - 1 and ARGV[3] ~= '1' then return string.format('%.0f', newest) end
+local anew = ARGV[3] == '1'
+for at = 4, #ARGV, 2 do
+  if tonumber(ARGV[at]) <= newest then
+    local there = redis.call('XRANGE', KEYS[1], ARGV[at] .. '-0', ARGV[at] .. '-0')[1]
+    anew = anew or (there and there[2][4] ~= ARGV[at + 1])
+  end
+end
+-- an empty one remembers the highest id it ever had, and would take none below
+if anew or not last then
+  redis.call('UNLINK', KEYS[1])
+  newest = 0
+end
 for at = 4, #ARGV, 2 do
   if tonumber(ARGV[at]) > newest then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[at] .. '-0', 'v', '1', 'm', ARGV[at + 1])
@@ -52,6 +62,11 @@ def add(
     flat: list[Any] = [part for message in messages for part in message]
     newest = int(client.eval(ADD, 1, stream, first, LENGTH, int(anew), *flat))
     return newest == 0 or newest >= first - 1, newest
+
+
+def number_of(entry: Entry) -> int:
+    """Return the number that an entry's id claims."""
+    return int(entry[0].partition(b"-")[0])
 
 
 def message_of(entry: Entry) -> tuple[int, bytes] | None:
