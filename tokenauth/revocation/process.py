@@ -15,7 +15,7 @@ from tokenauth import conf
 from tokenauth.errors import Cause, Refused
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
-from tokenauth.revocation import clock, numbering, own_connection, source
+from tokenauth.revocation import clock, head_start, numbering, own_connection, source
 from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
 from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
@@ -187,6 +187,8 @@ class ProcessMirror:
         """Ask the database; return what it was left to us to number, which nobody has told of yet."""
         try:
             connection = self._connection()
+            if not self._loaded and not self._mirror.number:
+                self._mirror = head_start.mirror(connection) or self._mirror
             if self._ask_until_complete(connection):
                 # after the mirror is fresh: whoever numbers may have to wait for a writer
                 return numbering.number_visible(connection)

@@ -15,8 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tokenauth import conf
 from tokenauth.observability import log
 from tokenauth.revocation import numbering, own_connection, source
-from tokenauth.revocation.mirror import Answer, Order
-from tokenauth.revocation.notifiers import alias, names, plane_keys, stream
+from tokenauth.revocation.mirror import Answer
+from tokenauth.revocation.notifiers import alias, mending, names, plane_keys, stream
 from tokenauth.revocation.notifiers import beat as beats
 from tokenauth.revocation.notifiers.beat import Beat
 from tokenauth.revocation.notifiers.publishing import publish
@@ -24,8 +24,6 @@ from tokenauth.tokens.keyring import database
 
 #: Questions within one turn, while others number.
 _TRIES: Final = 3
-#: Above every number: a question that brings no orders.
-_BEYOND: Final = 2**62
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -95,12 +93,10 @@ class _Turn:
         now, held, last, is_foreign = self._look()
         if held is not None and 0 <= now - held.time < self._bound / 8 * _MICROSECONDS:
             return False
-        newest = min(stream.number_of(last), _BEYOND) if last else 0
-        answer = self._settled(newest or _BEYOND)
+        answer = self._settled(mending.above(last))
         if answer is None:
             return False
-        if last is not None:
-            self._mend(answer, newest, stream.unpacked([last], answer.plane_id, self._keys)[0])
+        mending.mend(self._client, self._stream, answer, last, self._keys)
         return self._written(Beat(now, answer.n, answer.plane_id), is_foreign)
 
     def _look(self) -> tuple[int, Beat | None, stream.Entry | None, bool]:
@@ -121,19 +117,6 @@ class _Turn:
                 return answer
             publish(numbering.number_visible(self._connection), answer.plane_id)
         return None
-
-    def _mend(self, answer: Answer, newest: int, last: Order | None) -> None:
-        """Bring into the stream what its publishers did not; throw away one of another history."""
-        orders, _ = stream.contiguous(answer.numbered, after=newest)
-        reached = orders[-1].number if orders else newest
-        is_ours = last is not None and answer.own_order in (None, last.id)
-        if not is_ours or reached != answer.n:
-            # too much is missing, or it never was ours: readers below go to the database or the feed
-            self._client.unlink(self._stream)
-            return
-        for at in range(0, len(orders), stream.PAGE):
-            page = orders[at : at + stream.PAGE]
-            stream.add(self._client, self._stream, stream.packed(page, answer.plane_id, self._keys[0]))
 
     def _written(self, beat: Beat, is_foreign: bool) -> bool:
         furthest = int(self._bound / 4 * _MICROSECONDS)
