@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from dataclasses import replace
 
 import pytest
 from django.utils import timezone
@@ -274,7 +273,11 @@ class TestTheBeat:
 
     def test_throws_away_a_stream_of_orders_that_the_database_lost(self, heart, redis):
         order = revoke_another()
-        lost = stream.packed([replace(order, id=order.id + 1)], plane_id(), plane_keys.sealing())
+        lost = stream.packed(
+            [Order(order.id + 1, 1, order.kind, order.key, order.floor, order.until)],
+            plane_id(),
+            plane_keys.sealing(),
+        )
         redis.client().delete(STREAM)
         stream.add(redis.client(), STREAM, lost)
 
