@@ -1,0 +1,103 @@
+"""What one run stands on: servers, the proxy before them, people, and whoever revokes."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults import site
+from tests.faults.facts import Failover, Log
+from tests.faults.processes import running
+from tests.faults.proxy import Proxy
+from tests.faults.servers import Postgres, Redis
+
+
+@dataclass
+class Revoker:
+    """The process that revokes; each command is answered before the next."""
+
+    _process: "subprocess.Popen[str]"
+
+    def tell(self, *command: object) -> list[str]:
+        """Give a command of `tests.faults.revoker` and wait until it is done."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(" ".join(map(str, command)) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline() or '"gone"')
+        if answer == "gone":
+            raise RuntimeError("the revoker has ended: its log says why")
+        return answer if isinstance(answer, list) else []
+
+
+@dataclass
+class World:
+    """Everything that faults are done to. `primary` changes with a failover."""
+
+    folder: Path
+    bound: float
+    primary: Postgres
+    redis: Redis | None
+    proxy: Proxy
+    clusters: list[Postgres] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clusters.append(self.primary)
+        self.failovers = Log(self.folder / "failovers.jsonl")
+
+    def follow(self, new: Postgres, failover: Failover) -> None:
+        """Note that another server is the primary now."""
+        self.primary = new
+        self.failovers.write(failover)
+
+    def end(self) -> None:
+        """Kill every server that ever was the primary, or was to be."""
+        for cluster in self.clusters:
+            cluster.kill()
+
+    def told(self, route: str = "database") -> Mapping[str, str]:
+        """The environment of a site's process that reaches its servers by a route of the proxy."""
+        more = {"FAULTS_BOUND": str(self.bound)}
+        if self.redis is not None:
+            more |= {
+                "REDIS_URL": f"redis://127.0.0.1:{self.proxy.ports['redis']}/0",
+                "FAULTS_REDIS_ALIAS": "default",
+            }
+        return site.environment(self.folder, self.proxy.ports[route], **more)
+
+    @contextlib.contextmanager
+    def revoker(self, folder: Path, seed: str, pace: float) -> Iterator[Revoker]:
+        """Whoever revokes, for the length of a `with`; the proxy's faults do not reach him."""
+        command = [sys.executable, "-m", "tests.faults.revoker", str(folder), seed, str(pace)]
+        with running(command, self.told("revoker"), folder / "revoker.log", is_spoken_to=True) as process:
+            yield Revoker(process)
+
+    @contextlib.contextmanager
+    def crowd(self, folder: Path, name: str, port: int, seed: str) -> Iterator["subprocess.Popen[str]"]:
+        """The callers of a site; a line on their standard input has them show everything a last time."""
+        command = [sys.executable, "-m", "tests.faults.load", str(folder), name, str(port), seed]
+        with running(command, self.told(), folder / "load.log", is_spoken_to=True) as process:
+            yield process
+
+
+@contextlib.contextmanager
+def made(folder: Path, *, bound: float = 1, with_redis: bool = False) -> Iterator[World]:
+    """The world of a run, people in it; nothing of it is left behind."""
+    with contextlib.ExitStack() as stack:
+        primary = Postgres.made(folder / "first")
+        stack.callback(primary.kill)
+        redis = None
+        if with_redis:
+            redis = Redis(folder / "redis")
+            stack.callback(redis.kill)
+        ports = {"database": primary.port, "revoker": primary.port, "replication": primary.port}
+        proxy = stack.enter_context(Proxy(**ports, redis=redis.port if redis else 1))
+        world = World(folder, bound, primary, redis, proxy)
+        stack.callback(world.end)
+        primary.query("CREATE DATABASE faults")
+        told = {**world.told(), "DATABASE_URL": f"postgres://postgres@127.0.0.1:{primary.port}/faults"}
+        subprocess.run([sys.executable, "-m", "tests.faults.people"], env=told, check=True)
+        yield world
