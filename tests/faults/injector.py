@@ -71,23 +71,24 @@ class Injector:
     # the way to it
 
     def connection_delayed(self) -> Fault:
-        return self._on_the_way("database", "delay", self._some(0.02, 0.6))
+        return self.on_the_way("database", "delay", self._some(0.02, 0.6))
 
     def connection_silent(self) -> Fault:
-        return self._on_the_way("database", "silent")
+        return self.on_the_way("database", "silent")
 
     def connection_refused(self) -> Fault:
-        return self._on_the_way("database", "refuse")
+        return self.on_the_way("database", "refuse")
 
     def connection_cut(self) -> Fault:
         for _ in range(self.chance.randint(1, 8)):
             self.world.proxy.change("database", "cut")
             yield self._some(0.05, 0.5)
 
-    def _on_the_way(self, route: str, mode: str, value: float = 0) -> Fault:
+    def on_the_way(self, route: str, mode: str, value: float = 0, *, seconds: float | None = None) -> Fault:
+        """Let the proxy do something to a route for a while."""
         self.world.proxy.change(route, mode, value)
         try:
-            yield self._some(0.5, 4)
+            yield self._some(0.5, 4) if seconds is None else seconds
         finally:
             self.world.proxy.change(route, "pass")
 

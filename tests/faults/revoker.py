@@ -4,8 +4,8 @@ Whoever revokes: one process that ends sessions of every kind by chance, and say
     python -m tests.faults.revoker FOLDER SEED PACE
 
 It reads commands, one a line, and answers `done` to each: `pause`, `resume`, `missing` (writes which of
-its revocations the database no longer has), and what a writer can suffer: `late SECONDS`, `killed`,
-`raising`, `rolled-back`.
+its revocations the database no longer has), `revoke KIND`, and what a writer can suffer: `late SECONDS`,
+`killed`, `raising`, `rolled-back`.
 """
 
 import contextlib
@@ -135,6 +135,11 @@ class Revoker:
             self._log.write(seen)
             self._written.append(seen)
 
+    def revoke_now(self, kind: str) -> None:
+        """Revoke one thing of a kind, whatever the pace."""
+        with self._busy:
+            self.revoke(kind)
+
     def missing(self) -> list[str]:
         """Return the revocations that were committed and are not in the database."""
         there = set(RevocationOrder.objects.values_list("id", "kind", "key", "floor"))
@@ -255,6 +260,8 @@ def main() -> None:
         match command:
             case "late":
                 revoker.late(float(arguments[0]))
+            case "revoke":
+                revoker.revoke_now(arguments[0])
             case "missing":
                 said = revoker.missing()
             case _:

@@ -58,12 +58,12 @@ def main() -> int:
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
     summary = Summary(seed, asked.bound)
-    with _folder() as folder, world.made(folder, bound=asked.bound) as made:
+    with folder() as path, world.made(path, bound=asked.bound) as made:
         for place, plan in enumerate(plans(seed)):
             if place >= len(Kind) and time.monotonic() + ROUND > until:
                 break
             print(f"round {place + 1}, {plan}", flush=True)
-            summary.add(plan, *_played(made, plan, folder / f"round{place + 1}"))
+            summary.add(plan, *_played(made, plan, path / f"round{place + 1}"))
     summary.write()
     print(summary.text())
     return int(bool(summary.violations))
@@ -87,8 +87,8 @@ def _dealt(chance: random.Random, doings: Sequence[Doing], hands: int) -> list[l
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    # the server's own user must be able to reach it
+def folder() -> Iterator[Path]:
+    """A temporary folder in which the servers' own user may work."""
     path = Path(tempfile.mkdtemp(prefix="tokenauth-faults-"))
     path.chmod(0o755)
     try:

@@ -1,0 +1,123 @@
+"""
+A short, certain course of faults for each way in which the plane could be wrong.
+
+On the code as it is nothing is violated; `tests/guarantees/breaks/g04_*` and `g05_*` plant the errors, and
+then the checker has to say so. What chance finds is `make faults`.
+"""
+
+import os
+import signal
+
+import pytest
+
+from tests.faults import rounds, servers, world
+from tests.faults.injector import Injector
+from tests.faults.rounds import Plan
+from tests.faults.run import folder
+from tests.faults.site import Kind
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+@pytest.fixture(scope="module")
+def made():
+    try:
+        servers.binaries()
+    except servers.Absent as absent:
+        if os.environ.get("REQUIRE_POSTGRES"):
+            raise
+        pytest.skip(str(absent))
+    with folder() as path, world.made(path) as new:
+        yield new
+
+
+@pytest.fixture
+def violated(made, request):
+    """Play a course of faults on a kind of site; return what the checker found."""
+
+    def play(course, *, kind=Kind.SYNC, pace=4, **told):
+        plan = Plan(kind, "7", {"course": (course,)}, pace, told)
+        report, _ = rounds.played(made, plan, made.folder / request.node.name)
+        assert report.seen_refused > 0
+        return {violation.what for violation in report.violations}
+
+    return play
+
+
+def test_a_late_commit_is_not_skipped(violated):
+    def course(injector):
+        for _ in range(8):
+            injector.revoker.tell("late", 2)
+        yield 4
+
+    assert violated(course) == set()
+
+
+def test_what_was_written_while_the_database_was_out_of_reach_is_caught_up_with(violated):
+    def course(injector):
+        yield from injector.on_the_way("database", "refuse", seconds=2.5)
+        yield 1
+
+    assert violated(course) == set()
+
+
+def test_without_the_database_nobody_is_let_in(violated):
+    def course(injector):
+        yield from injector.on_the_way("database", "silent", seconds=4)
+
+    assert violated(course, pace=8) == set()
+
+
+def test_a_machine_that_slept_knows_that_it_is_old(violated):
+    def course(injector):
+        for _ in range(2):
+            workers = injector.site.workers()
+            injector.site.signal(workers, signal.SIGSTOP)
+            for _ in range(10):
+                injector.revoker.tell("revoke", "family")
+            injector.world.proxy.change("database", "silent")
+            yield 3
+            injector.site.offsets.move(monotonic=-3)
+            injector.site.signal(workers, signal.SIGCONT)
+            yield 1.5
+            injector.world.proxy.change("database", "pass")
+            yield 1
+
+    assert violated(course) == set()
+
+
+def test_a_verified_token_is_not_remembered_beyond_its_end(violated):
+    def course(injector):
+        yield 30
+
+    assert violated(course) == set()
+
+
+def test_a_mirror_from_before_the_fork_is_each_childs_own(violated):
+    def course(injector):
+        yield 6
+
+    assert violated(course, kind=Kind.PRELOAD, FAULTS_WARM="1", pace=8) == set()
+
+
+def test_an_order_is_kept_as_long_as_its_tokens_live(violated):
+    def course(injector):
+        for _ in range(8):
+            injector.revoker.tell("revoke", "user")
+        yield 2
+        yield from Injector.boot_clock_jumped(injector)  # expired entries are swept once a minute
+        yield 3
+
+    assert violated(course) == set()
+
+
+def test_a_database_that_went_back_is_noticed(violated):
+    def course(injector):
+        for _ in range(12):
+            injector.revoker.tell("revoke", "family")
+        yield from Injector.failover(injector)
+        for _ in range(6):
+            injector.revoker.tell("revoke", "user")
+        yield 2
+
+    assert violated(course) == set()
