@@ -68,6 +68,26 @@ class Injector:
         world.follow(replica, Failover(since, now(), lost))
         self.revoker.tell("resume")
 
+    def machine_suspended(self) -> Fault:
+        """The site's machine sleeps; afterwards its monotonic clock has not noticed (F22)."""
+        return self.asleep(self._some(1.5, 4))
+
+    def asleep(self, seconds: float, *, revoked: Callable[[], object] = lambda: None) -> Fault:
+        """Stop the site for so long, its way to the database for a second more; revoke meanwhile."""
+        workers = self.site.workers()
+        self.site.signal(workers, signal.SIGSTOP)
+        self.world.proxy.change("database", "silent")
+        try:
+            revoked()
+            yield seconds
+        finally:
+            self.site.offsets.move(monotonic=-seconds)
+            self.site.signal(workers, signal.SIGCONT)
+        try:
+            yield 1
+        finally:
+            self.world.proxy.change("database", "pass")
+
     # the way to it
 
     def connection_delayed(self) -> Fault:
@@ -121,16 +141,6 @@ class Injector:
 
     # their clocks
 
-    def machine_suspended(self) -> Fault:
-        """The site's machine sleeps; afterwards its monotonic clock has not noticed (F22)."""
-        seconds, workers = self._some(1, 4), self.site.workers()
-        self.site.signal(workers, signal.SIGSTOP)
-        try:
-            yield seconds
-        finally:
-            self.site.offsets.move(monotonic=-seconds)
-            self.site.signal(workers, signal.SIGCONT)
-
     def boot_clock_jumped(self) -> Fault:
         """Ten minutes have passed, as the clock says that counts sleep; no other says so."""
         self.site.offsets.move(boot=SLEEP)
@@ -183,13 +193,13 @@ LANES: dict[str, tuple[Callable[[Injector], Fault], ...]] = {
         Injector.connection_silent,
         Injector.connection_refused,
         Injector.connection_cut,
+        Injector.machine_suspended,
         Injector.failover,
     ),
     "process": (
         Injector.worker_stopped,
         Injector.worker_killed,
         Injector.interpreter_held,
-        Injector.machine_suspended,
         Injector.boot_clock_jumped,
         Injector.clocks_skewed,
     ),

@@ -6,7 +6,6 @@ then the checker has to say so. What chance finds is `make faults`.
 """
 
 import os
-import signal
 
 import pytest
 
@@ -71,17 +70,8 @@ def test_without_the_database_nobody_is_let_in(violated):
 def test_a_machine_that_slept_knows_that_it_is_old(violated):
     def course(injector):
         for _ in range(2):
-            workers = injector.site.workers()
-            injector.site.signal(workers, signal.SIGSTOP)
-            for _ in range(10):
-                injector.revoker.tell("revoke", "family")
-            injector.world.proxy.change("database", "silent")
-            yield 3
-            injector.site.offsets.move(monotonic=-3)
-            injector.site.signal(workers, signal.SIGCONT)
-            yield 1.5
-            injector.world.proxy.change("database", "pass")
-            yield 1
+            yield from injector.asleep(3, revoked=lambda: injector.revoker.tell("revoke", "site"))
+            yield 2
 
     assert violated(course) == set()
 
