@@ -35,6 +35,8 @@ class Plan:
     lanes: Mapping[str, Sequence[Doing]]
     #: Revocations in a second.
     pace: float = 2
+    #: STALENESS_BOUND, seconds.
+    bound: float = 1
     #: What the site's processes are told beside the usual.
     told: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,7 +53,7 @@ def played(world: World, plan: Plan, folder: Path) -> tuple[Report, list[Injecte
     """Play a round and return what its log proves, and which faults were at work when."""
     folder.mkdir()
     injected = Log(folder / "injected.jsonl")
-    told = {**world.told(), **plan.told}
+    told = {**world.told(), "FAULTS_BOUND": str(plan.bound), **plan.told}
     name = plan.kind.name.lower()
     with (
         site.started(plan.kind, folder, told) as running,
@@ -62,16 +64,16 @@ def played(world: World, plan: Plan, folder: Path) -> tuple[Report, list[Injecte
         injector = Injector(world, running, revoker, random.Random(plan.seed))
         _work_off(plan, injector, injected)
         revoker.tell("pause")
-        time.sleep(2 * world.bound)
+        time.sleep(2 * plan.bound)
         assert crowd.stdin is not None
         crowd.stdin.write("last\n")
         crowd.stdin.flush()
         crowd.wait(_LAST)
     faults = read(folder / "injected.jsonl", Injected)
-    return judged(world, folder, faults), faults
+    return judged(world, plan, folder, faults), faults
 
 
-def judged(world: World, folder: Path, faults: Sequence[Injected]) -> Report:
+def judged(world: World, plan: Plan, folder: Path, faults: Sequence[Injected]) -> Report:
     """Return what the log of a round proves."""
     tokens = [fact for path in folder.glob("tokens-*.jsonl") for fact in read(path, Token)]
     decisions = [fact for path in folder.glob("decisions-*.jsonl") for fact in read(path, Decision)]
@@ -80,7 +82,7 @@ def judged(world: World, folder: Path, faults: Sequence[Injected]) -> Report:
         tokens,
         decisions,
         revocations,
-        bound=world.bound,
+        bound=plan.bound,
         failovers=read(world.folder / "failovers.jsonl", Failover),
         disturbed=[(fault.started, fault.ended) for fault in faults],
     )

@@ -58,8 +58,8 @@ def main() -> int:
     shutil.rmtree(RESULTS, ignore_errors=True)
     RESULTS.mkdir(parents=True)
     summary = Summary(seed, asked.bound)
-    with folder() as path, world.made(path, bound=asked.bound) as made:
-        for place, plan in enumerate(plans(seed)):
+    with folder() as path, world.made(path) as made:
+        for place, plan in enumerate(plans(seed, asked.bound)):
             if place >= len(Kind) and time.monotonic() + ROUND > until:
                 break
             print(f"round {place + 1}, {plan}", flush=True)
@@ -69,7 +69,7 @@ def main() -> int:
     return int(bool(summary.violations))
 
 
-def plans(seed: int) -> Iterator[Plan]:
+def plans(seed: int, bound: float) -> Iterator[Plan]:
     """What each round does, without end: of three rounds every fault is in one at least."""
     chance = random.Random(seed)
     for cycle in range(1_000_000):
@@ -77,7 +77,7 @@ def plans(seed: int) -> Iterator[Plan]:
         dealt = {lane: _dealt(chance, doings, len(kinds)) for lane, doings in LANES.items()}
         for place, kind in enumerate(kinds):
             lanes = {lane: hands[place] for lane, hands in dealt.items()}
-            yield Plan(kind, f"{seed}-{cycle}-{place}", lanes)
+            yield Plan(kind, f"{seed}-{cycle}-{place}", lanes, bound=bound)
 
 
 def _dealt(chance: random.Random, doings: Sequence[Doing], hands: int) -> list[list[Doing]]:

@@ -38,7 +38,6 @@ class World:
     """Everything that faults are done to. `primary` changes with a failover."""
 
     folder: Path
-    bound: float
     primary: Postgres
     redis: Redis | None
     proxy: Proxy
@@ -60,7 +59,7 @@ class World:
 
     def told(self, route: str = "database") -> Mapping[str, str]:
         """The environment of a site's process that reaches its servers by a route of the proxy."""
-        more = {"FAULTS_BOUND": str(self.bound)}
+        more: dict[str, str] = {}
         if self.redis is not None:
             more |= {
                 "REDIS_URL": f"redis://127.0.0.1:{self.proxy.ports['redis']}/0",
@@ -84,7 +83,7 @@ class World:
 
 
 @contextlib.contextmanager
-def made(folder: Path, *, bound: float = 1, with_redis: bool = False) -> Iterator[World]:
+def made(folder: Path, *, with_redis: bool = False) -> Iterator[World]:
     """The world of a run, people in it; nothing of it is left behind."""
     with contextlib.ExitStack() as stack:
         primary = Postgres.made(folder / "first")
@@ -95,7 +94,7 @@ def made(folder: Path, *, bound: float = 1, with_redis: bool = False) -> Iterato
             stack.callback(redis.kill)
         ports = {"database": primary.port, "revoker": primary.port, "replication": primary.port}
         proxy = stack.enter_context(Proxy(**ports, redis=redis.port if redis else 1))
-        world = World(folder, bound, primary, redis, proxy)
+        world = World(folder, primary, redis, proxy)
         stack.callback(world.end)
         primary.query("CREATE DATABASE faults")
         told = {**world.told(), "DATABASE_URL": f"postgres://postgres@127.0.0.1:{primary.port}/faults"}
