@@ -6,8 +6,10 @@ import signal
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
+from redis import Redis, RedisError
 
 from tests.faults.facts import Failover, now
 from tests.faults.servers import Postgres
@@ -17,6 +19,8 @@ from tests.faults.world import Revoker, World
 #: A fault at work: yields the seconds until it wants to go on; at its end nothing of it is left.
 Fault = Iterator[float]
 
+#: Where the site's orders lie in Redis (PROTOCOL 3).
+STREAM = "tokenauth:{plane:default}:orders"
 #: Seconds that a machine sleeps without the monotonic clock's notice.
 SLEEP = 600
 
@@ -112,6 +116,61 @@ class Injector:
         finally:
             self.world.proxy.change(route, "pass")
 
+    # the stream that shortens the wait
+
+    def redis_restarted(self) -> Fault:
+        """Killed, away for a while, and back with nothing in it."""
+        self.world.redis.kill()
+        yield self._some(0.5, 3)
+        self.world.redis.start()
+
+    def redis_stopped(self) -> Fault:
+        self.world.redis.stop()
+        try:
+            yield self._some(0.5, 4)
+        finally:
+            self.world.redis.go_on()
+
+    def redis_silent(self) -> Fault:
+        return self.on_the_way("redis", "silent")
+
+    def redis_delayed(self) -> Fault:
+        return self.on_the_way("redis", "delay", self._some(0.01, 0.4))
+
+    def redis_cut(self) -> Fault:
+        for _ in range(self.chance.randint(1, 8)):
+            self.world.proxy.change("redis", "cut")
+            yield self._some(0.05, 0.5)
+
+    def redis_flushed(self) -> Fault:
+        return self._tampered(lambda client: client.flushall())
+
+    def entries_removed(self) -> Fault:
+        """Every other entry, the newest above all."""
+        return self._tampered(lambda client: [client.xdel(STREAM, id_) for id_, _ in _newest(client)[::2]])
+
+    def entries_trimmed(self) -> Fault:
+        return self._tampered(lambda client: client.xtrim(STREAM, maxlen=1, approximate=False))
+
+    def entries_forged(self) -> Fault:
+        """Numbers that nobody gave, each with the message of another order, or with none of ours."""
+
+        def forge(client: Redis) -> None:
+            newest = _newest(client)
+            after = int(newest[0][0].partition(b"-")[0]) if newest else 0
+            messages: list[Any] = [fields for _, fields in newest] or [{b"v": b"1", b"m": b"forged"}]
+            for number in range(after + 1, after + 4):
+                client.xadd(STREAM, self.chance.choice(messages), id=f"{number}-0")
+
+        return self._tampered(forge)
+
+    def _tampered(self, tamper: Callable[[Redis], object]) -> Fault:
+        with contextlib.closing(Redis(port=self.world.redis.port, socket_timeout=1)) as client:
+            for _ in range(self.chance.randint(3, 20)):
+                with contextlib.suppress(RedisError):
+                    tamper(client)
+                yield self._some(0.02, 0.4)
+
     # the processes of the site
 
     def worker_stopped(self) -> Fault:
@@ -184,6 +243,11 @@ class Injector:
             yield self._some(2, 6)
 
 
+def _newest(client: Redis) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    found: Any = client.xrevrange(STREAM, count=20)
+    return list(found)
+
+
 #: Faults that never meet: of one lane one is at work at a time.
 LANES: dict[str, tuple[Callable[[Injector], Fault], ...]] = {
     "database": (
@@ -195,6 +259,17 @@ LANES: dict[str, tuple[Callable[[Injector], Fault], ...]] = {
         Injector.connection_cut,
         Injector.machine_suspended,
         Injector.failover,
+    ),
+    "redis": (
+        Injector.redis_restarted,
+        Injector.redis_stopped,
+        Injector.redis_silent,
+        Injector.redis_delayed,
+        Injector.redis_cut,
+        Injector.redis_flushed,
+        Injector.entries_removed,
+        Injector.entries_trimmed,
+        Injector.entries_forged,
     ),
     "process": (
         Injector.worker_stopped,

@@ -37,12 +37,14 @@ class Plan:
     pace: float = 2
     #: STALENESS_BOUND, seconds.
     bound: float = 1
+    #: Whether news of orders travels by Redis; else PostgreSQL carries it.
+    by_redis: bool = False
     #: What the site's processes are told beside the usual.
     told: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lanes = "; ".join(f"{lane}: {', '.join(map(named, doings))}" for lane, doings in self.lanes.items())
-        return f"{self.kind}: {lanes}"
+        return f"{self.kind}, news by {'Redis' if self.by_redis else 'PostgreSQL'}: {lanes}"
 
 
 def named(doing: Doing) -> str:
@@ -53,11 +55,11 @@ def played(world: World, plan: Plan, folder: Path) -> tuple[Report, list[Injecte
     """Play a round and return what its log proves, and which faults were at work when."""
     folder.mkdir()
     injected = Log(folder / "injected.jsonl")
-    told = {**world.told(), "FAULTS_BOUND": str(plan.bound), **plan.told}
+    more = {"FAULTS_BOUND": str(plan.bound), "FAULTS_BY_REDIS": "1" if plan.by_redis else "", **plan.told}
     name = plan.kind.name.lower()
     with (
-        site.started(plan.kind, folder, told) as running,
-        world.revoker(folder, plan.seed, plan.pace) as revoker,
+        site.started(plan.kind, folder, {**world.told(), **more}) as running,
+        world.revoker(folder, plan.seed, plan.pace, more) as revoker,
         world.crowd(folder, name, running.port, plan.seed) as crowd,
     ):
         time.sleep(QUIET)

@@ -10,6 +10,7 @@ workers stopped, killed, starved; clocks moved; writers that die. The log and a 
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -49,6 +50,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
     try:
         servers.binaries()
+        servers.redis_program()
     except servers.Absent as absent:
         print(f"NOT RUN: {absent}")
         return int(bool(os.environ.get("REQUIRE_POSTGRES")))
@@ -72,17 +74,21 @@ def main() -> int:
 def plans(seed: int, bound: float) -> Iterator[Plan]:
     """What each round does, without end: of three rounds every fault is in one at least."""
     chance = random.Random(seed)
-    for cycle in range(1_000_000):
+    for cycle in itertools.count():
         kinds = chance.sample([*Kind], len(Kind))
-        dealt = {lane: _dealt(chance, doings, len(kinds)) for lane, doings in LANES.items()}
-        for place, kind in enumerate(kinds):
-            lanes = {lane: hands[place] for lane, hands in dealt.items()}
-            yield Plan(kind, f"{seed}-{cycle}-{place}", lanes, bound=bound)
+        # in one of them PostgreSQL carries the news
+        by_redis = chance.sample([True] * (len(kinds) - 1) + [False], len(kinds))
+        dealt = {lane: iter(_dealt(chance, lane, by_redis)) for lane in LANES}
+        for place, (kind, has_redis) in enumerate(zip(kinds, by_redis, strict=True)):
+            lanes = {lane: next(hands) for lane, hands in dealt.items() if has_redis or lane != "redis"}
+            yield Plan(kind, f"{seed}-{cycle}-{place}", lanes, bound=bound, by_redis=has_redis)
 
 
-def _dealt(chance: random.Random, doings: Sequence[Doing], hands: int) -> list[list[Doing]]:
-    """Every one in one hand, and as many again by chance."""
-    shuffled = chance.sample([*doings], len(doings)) + chance.choices([*doings], k=hands * 2)
+def _dealt(chance: random.Random, lane: str, by_redis: Sequence[bool]) -> list[list[Doing]]:
+    """Every one in one hand, and two more by chance in each."""
+    doings = [*LANES[lane]]
+    hands = sum(by_redis) if lane == "redis" else len(by_redis)
+    shuffled = chance.sample(doings, len(doings)) + chance.choices(doings, k=hands * 2)
     return [shuffled[place::hands] for place in range(hands)]
 
 

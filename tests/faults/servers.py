@@ -43,6 +43,18 @@ def binaries() -> Path:
     return found[-1].parent if found else Path(str(named)).resolve().parent
 
 
+def redis_program() -> str:
+    """The path of redis-server.
+
+    Raises:
+        Absent: There is none.
+    """
+    found = shutil.which("redis-server")
+    if found is None:
+        raise Absent("redis-server is not on this machine")
+    return found
+
+
 def _version(path: Path) -> float:
     name = path.parts[-3]
     return float(name) if name.replace(".", "", 1).isdigit() else 0
@@ -164,16 +176,10 @@ class Postgres:
 
 
 class Redis:
-    """A Redis server that keeps nothing: restarted, it is empty.
-
-    Raises:
-        Absent: There is no redis-server.
-    """
+    """A Redis server that keeps nothing: restarted, it is empty."""
 
     def __init__(self, folder: Path) -> None:
-        self._program = shutil.which("redis-server") or ""
-        if not self._program:
-            raise Absent("redis-server is not on this machine")
+        self._program = redis_program()
         self._folder = folder
         folder.mkdir()
         self.port = spare_port()

@@ -19,5 +19,5 @@ TOKENAUTH = {
     "FAMILIES_PER_USER": 1_000_000,  # the crowd logs in without end
     "POLICIES": {**TOKENAUTH["POLICIES"], BRIEF: {"access": 10}},
 }
-if _alias := os.environ.get("FAULTS_REDIS_ALIAS"):
-    TOKENAUTH["REDIS_ALIAS"] = _alias
+if os.environ.get("FAULTS_BY_REDIS"):
+    TOKENAUTH["REDIS_ALIAS"] = "default"

@@ -51,18 +51,17 @@ class Site:
                 os.kill(pid, number)
 
 
-def environment(folder: Path, database_port: int, **more: str) -> dict[str, str]:
+def environment(folder: Path, database_port: int, redis_port: int) -> dict[str, str]:
     """What a process of this run's site is told."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
         "DATABASE_URL": f"postgres://postgres@127.0.0.1:{database_port}/faults",
-        "REDIS_URL": "",
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "CELERY_BROKER_URL": "",
         "SITE_VAR": str(folder),
         "GRACE_SECONDS": "10",
         "LIMITS": "off",
-        **more,
     }
 
 

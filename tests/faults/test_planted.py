@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 def made():
     try:
         servers.binaries()
+        servers.redis_program()
     except servers.Absent as absent:
         if os.environ.get("REQUIRE_POSTGRES"):
             raise
@@ -34,8 +35,8 @@ def made():
 def violated(made, request):
     """Play a course of faults on a kind of site; return what the checker found."""
 
-    def play(course, *, kind=Kind.SYNC, pace=4, bound=1, **told):
-        plan = Plan(kind, "7", {"course": (course,)}, pace, bound, told)
+    def play(course, *, kind=Kind.SYNC, pace=4, bound=1, by_redis=False, **told):
+        plan = Plan(kind, "7", {"course": (course,)}, pace, bound, by_redis, told)
         report, _ = rounds.played(made, plan, made.folder / request.node.name)
         assert report.seen_refused > 0
         return {violation.what for violation in report.violations}

@@ -39,7 +39,7 @@ class World:
 
     folder: Path
     primary: Postgres
-    redis: Redis | None
+    redis: Redis
     proxy: Proxy
     clusters: list[Postgres] = field(default_factory=list)
 
@@ -57,21 +57,22 @@ class World:
         for cluster in self.clusters:
             cluster.kill()
 
-    def told(self, route: str = "database") -> Mapping[str, str]:
-        """The environment of a site's process that reaches its servers by a route of the proxy."""
-        more: dict[str, str] = {}
-        if self.redis is not None:
-            more |= {
-                "REDIS_URL": f"redis://127.0.0.1:{self.proxy.ports['redis']}/0",
-                "FAULTS_REDIS_ALIAS": "default",
-            }
-        return site.environment(self.folder, self.proxy.ports[route], **more)
+    def told(self) -> Mapping[str, str]:
+        """The environment of the site's processes: all their ways lead through the proxy."""
+        ports = self.proxy.ports
+        return site.environment(self.folder, ports["database"], ports["redis"])
+
+    def told_apart(self) -> Mapping[str, str]:
+        """The environment of who works on the same site from elsewhere: no fault is on his way."""
+        return site.environment(self.folder, self.proxy.ports["revoker"], self.redis.port)
 
     @contextlib.contextmanager
-    def revoker(self, folder: Path, seed: str, pace: float) -> Iterator[Revoker]:
-        """Whoever revokes, for the length of a `with`; the proxy's faults do not reach him."""
+    def revoker(self, folder: Path, seed: str, pace: float, more: Mapping[str, str]) -> Iterator[Revoker]:
+        """Whoever revokes, for the length of a `with`; `more` is told to the site too."""
         command = [sys.executable, "-m", "tests.faults.revoker", str(folder), seed, str(pace)]
-        with running(command, self.told("revoker"), folder / "revoker.log", is_spoken_to=True) as process:
+        with running(
+            command, {**self.told_apart(), **more}, folder / "revoker.log", is_spoken_to=True
+        ) as process:
             yield Revoker(process)
 
     @contextlib.contextmanager
@@ -83,20 +84,18 @@ class World:
 
 
 @contextlib.contextmanager
-def made(folder: Path, *, with_redis: bool = False) -> Iterator[World]:
+def made(folder: Path) -> Iterator[World]:
     """The world of a run, people in it; nothing of it is left behind."""
     with contextlib.ExitStack() as stack:
         primary = Postgres.made(folder / "first")
         stack.callback(primary.kill)
-        redis = None
-        if with_redis:
-            redis = Redis(folder / "redis")
-            stack.callback(redis.kill)
+        redis = Redis(folder / "redis")
+        stack.callback(redis.kill)
         ports = {"database": primary.port, "revoker": primary.port, "replication": primary.port}
-        proxy = stack.enter_context(Proxy(**ports, redis=redis.port if redis else 1))
+        proxy = stack.enter_context(Proxy(**ports, redis=redis.port))
         world = World(folder, primary, redis, proxy)
         stack.callback(world.end)
         primary.query("CREATE DATABASE faults")
-        told = {**world.told(), "DATABASE_URL": f"postgres://postgres@127.0.0.1:{primary.port}/faults"}
-        subprocess.run([sys.executable, "-m", "tests.faults.people"], env=told, check=True)
+        made = [sys.executable, "-m", "tests.faults.people"]
+        subprocess.run(made, env=dict(world.told_apart()), check=True)
         yield world
