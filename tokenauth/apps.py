@@ -15,10 +15,14 @@ class TokenAuthConfig(AppConfig):
     def ready(self) -> None:
         # Django's place to connect them: models are loaded now
         from tokenauth import checks, receivers  # noqa: F401, PLC0415
+        from tokenauth.flows import database_behind  # noqa: PLC0415
         from tokenauth.flows.housekeeping import embedded  # noqa: PLC0415
-        from tokenauth.revocation.process import MIRROR  # noqa: PLC0415
+        from tokenauth.revocation import registry  # noqa: PLC0415
+        from tokenauth.revocation.process import MIRRORS  # noqa: PLC0415
 
-        MIRROR.accompany(embedded.keep_house)
+        MIRRORS.each(lambda mirror: mirror.accompany(registry.keep_reporting))
+        MIRRORS.each(lambda mirror: mirror.accompany(embedded.keep_house))
+        MIRRORS.each(lambda mirror: mirror.when_behind(database_behind.record))
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 

@@ -3,6 +3,7 @@
 from tokenauth.checks import (
     accounts,
     authentication,
+    bridges,
     database,
     housekeeping,
     keys,
@@ -12,11 +13,13 @@ from tokenauth.checks import (
     settings,
     trail,
     transport,
+    user_admins,
 )
 
 __all__ = [
     "accounts",
     "authentication",
+    "bridges",
     "database",
     "housekeeping",
     "keys",
@@ -26,4 +29,5 @@ __all__ = [
     "settings",
     "trail",
     "transport",
+    "user_admins",
 ]
