@@ -150,7 +150,10 @@ class Injector:
         return self._tampered(lambda client: [client.xdel(STREAM, id_) for id_, _ in _newest(client)[::2]])
 
     def entries_trimmed(self) -> Fault:
-        return self._tampered(lambda client: client.xtrim(STREAM, maxlen=1, approximate=False))
+        return self._tampered(_trim)
+
+    def trimmed_once(self) -> Fault:
+        return self._tampered(_trim, times=1)
 
     def entries_forged(self) -> Fault:
         """Numbers that nobody gave, each with the message of another order, or with none of ours."""
@@ -164,9 +167,9 @@ class Injector:
 
         return self._tampered(forge)
 
-    def _tampered(self, tamper: Callable[[Redis], object]) -> Fault:
+    def _tampered(self, tamper: Callable[[Redis], object], *, times: int | None = None) -> Fault:
         with contextlib.closing(Redis(port=self.world.redis.port, socket_timeout=1)) as client:
-            for _ in range(self.chance.randint(3, 20)):
+            for _ in range(times or self.chance.randint(3, 20)):
                 with contextlib.suppress(RedisError):
                     tamper(client)
                 yield self._some(0.02, 0.4)
@@ -241,6 +244,10 @@ class Injector:
             other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             other.execute("SELECT txid_current()")
             yield self._some(2, 6)
+
+
+def _trim(client: Redis) -> None:
+    client.xtrim(STREAM, maxlen=1, approximate=False)
 
 
 def _newest(client: Redis) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -111,3 +111,43 @@ def test_a_database_that_went_back_is_noticed(violated):
         yield 2
 
     assert violated(course) == set()
+
+
+def test_what_was_taken_back_is_obeyed_by_nobody(violated):
+    def course(injector):
+        for _ in range(5):
+            injector.revoker.tell("revoke", "family")
+        for _ in range(25):
+            injector.revoker.tell("rolled-back")
+            yield 0.1
+
+    assert violated(course, pace=0, by_redis=True) == set()
+
+
+def test_news_make_nobody_fresh(violated):
+    def course(injector):
+        injector.world.proxy.change("database", "silent")
+        for _ in range(4):
+            injector.revoker.tell("revoke", "family")
+        yield 0.3
+        for _ in range(12):
+            injector.revoker.tell("killed")  # nobody numbers or tells of what such a writer commits
+        yield 4
+        injector.world.proxy.change("database", "pass")
+        yield 1
+
+    assert violated(course, pace=0, by_redis=True) == set()
+
+
+def test_a_trimmed_stream_is_no_reason_to_skip(violated):
+    def course(injector):
+        for _ in range(6):
+            injector.world.proxy.change("redis", "silent")
+            for _ in range(5):
+                injector.revoker.tell("revoke", "family")
+            yield from injector.trimmed_once()
+            injector.world.proxy.change("redis", "pass")
+            yield 1
+
+    # so long that the stream is read before the database is asked
+    assert violated(course, pace=0, bound=4, by_redis=True) == set()
