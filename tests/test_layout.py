@@ -9,7 +9,13 @@ PROGRAM = "import sys, importlib; importlib.import_module(sys.argv[1]); print('d
 
 
 @pytest.mark.parametrize(
-    "module", ["tokenauth.tokens.claims", "tokenauth.tokens.verify", "tokenauth.revocation.mirror"]
+    "module",
+    [
+        "tokenauth.tokens.claims",
+        "tokenauth.tokens.verify",
+        "tokenauth.revocation.mirror",
+        "tokenauth.revocation.notifiers.reader",
+    ],
 )
 def test_validating_a_token_loads_no_database_layer(module):
     answer = subprocess.run(

@@ -86,6 +86,10 @@ class Settings(BaseModel):
     #: `() -> str`, or its dotted path: the tenant whose tables are in use, where each has a schema or a
     #: database of its own. None: there is one site. ISSUER and ACCOUNT_AUDIENCE then name it: {namespace}.
     NAMESPACE: str | Callable[[], str] | None = None
+    #: Alias of the django-redis cache that tells processes of revocations at once; None: none does.
+    REDIS_ALIAS: str | None = None
+    #: Database alias of a direct connection to listen on; None: the own one, unless a pooler is there.
+    LISTEN_DATABASE: str | None = None
     #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
     TRIGGERS: Literal["auto", "off"] = "auto"
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
@@ -209,7 +213,7 @@ def unknown_keys() -> list[str]:
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in {"TOKENAUTH", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
+    if setting in {"TOKENAUTH", "CACHES", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
         for cached in _CACHES:
             cached.cache_clear()
 

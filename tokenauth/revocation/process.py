@@ -17,8 +17,9 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
-from tokenauth.revocation import clock, numbering, own_connection, source
+from tokenauth.revocation import clock, head_start, numbering, own_connection, source
 from tokenauth.revocation.mirror import ERA, Answer, Floors, Kind, Mirror, Order
+from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -128,6 +129,11 @@ class ProcessMirror:
         else:
             self._tell(applied)
 
+    def position(self) -> tuple[UUID, int] | None:
+        """Return plane and number that the mirror has come to; None before its first answer."""
+        mirror = self._mirror
+        return (mirror.plane_id, mirror.number) if self._loaded and mirror.plane_id else None
+
     def wake(self) -> None:
         """Have the thread ask the database now instead of at its next turn."""
         self._woken.set()
@@ -236,6 +242,7 @@ class ProcessMirror:
 
     def _drain(self, patience: float) -> None:
         """Ask once, or wait for the answer another request is waiting for."""
+        numbered: Sequence[Order] = ()
         before, bound = self._asked_at, conf.current().STALENESS_BOUND
         if clock.now() - self._failed_at < bound / 4:
             return  # not each request waits for a database that just did not answer
@@ -243,32 +250,40 @@ class ProcessMirror:
             return
         try:
             if self._asked_at == before or clock.now() - self._asked_at > bound / 2:
-                self._poll()
+                numbered = self._poll()
         finally:
             self._draining.release()
+        publishing.publish(numbered, self._mirror.plane_id)
 
-    def _poll(self) -> None:
+    def _poll(self) -> Sequence[Order]:
+        """Ask the database; return what it was left to us to number, which nobody has told of yet."""
         began, was_open = clock.now(), self._own is not None
-        if self._attempt():
-            return
+        numbered = self._attempt()
         # a connection that its server closed long ago fails at once: a new one may do
         at_once = clock.now() - began < conf.current().STALENESS_BOUND / 8
-        if not (was_open and at_once and self._attempt()):
+        if numbered is None and was_open and at_once:
+            numbered = self._attempt()
+        if numbered is None:
             self._failed_at = clock.now()
+        return numbered or ()
 
-    def _attempt(self) -> bool:
+    def _attempt(self) -> Sequence[Order] | None:
+        """Do as `_poll`; None where the database did not answer."""
+        numbered: Sequence[Order] = ()
         try:
             connection = self._connection()
+            if not self._loaded and not self._mirror.number:
+                self._mirror = head_start.mirror(connection) or self._mirror
             if self._ask_until_complete(connection):
                 # after the mirror is fresh: whoever numbers may have to wait for a writer
-                numbering.number_visible(connection)
+                numbered = numbering.number_visible(connection)
             self._keep_small()
             self._bear_witness(connection)
         except Error as failure:
             log.note("poll_failed", level=logging.WARNING, error=type(failure).__name__)
             self._drop_connection()
-            return False
-        return True
+            return None
+        return numbered
 
     def _ask_until_complete(self, connection: BaseDatabaseWrapper) -> bool:
         """Apply all there is; return whether orders wait for their number."""
@@ -425,6 +440,8 @@ class ProcessMirror:
             if self._thread is None or not self._thread.is_alive():
                 if self._thread is None:
                     self._turned_at = clock.now()
+                if self._stop.is_set():  # the former thread has ended, and told those beside it
+                    self._stop = threading.Event()
                 self._thread = self._thread_for(self._keep_fresh, "tokenauth-mirror")
                 try:
                     self._thread.start()
@@ -445,18 +462,29 @@ class ProcessMirror:
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         woken = self._woken
-        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
         # where there are many namespaces, one that nobody asks for has no thread: a request starts the next
-        while not stop.is_set() and clock.now() < ends_at:
-            woken.wait(conf.current().STALENESS_BOUND / 4)
-            woken.clear()
-            self._turned_at = clock.now()
-            if self._draining.acquire(blocking=False):
-                try:
-                    if not stop.is_set():
-                        self._poll()
-                finally:
-                    self._draining.release()
+        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
+        try:
+            while not stop.is_set() and clock.now() < ends_at:
+                woken.wait(conf.current().STALENESS_BOUND / 4)
+                woken.clear()
+                self._turned_at = clock.now()
+                self._take_turn(stop)
+        finally:
+            stop.set()
+
+    def _take_turn(self, stop: threading.Event) -> None:
+        numbered: Sequence[Order] = ()
+        if self._draining.acquire(blocking=False):
+            try:
+                if not stop.is_set():
+                    numbered = self._poll()
+            finally:
+                self._draining.release()
+        if numbered:
+            publishing.publish(numbered, self._mirror.plane_id)
+            # it may have taken this thread a connection of the site's
+            connections.close_all()
 
 
 MIRRORS = PerNamespace(ProcessMirror)
