@@ -3,14 +3,15 @@ Whoever revokes: one process that ends sessions of every kind by chance, and say
 
     python -m tests.faults.revoker FOLDER SEED PACE
 
-It reads commands, one a line, and answers `done` to each: `pause`, `resume`, `missing` (writes which of
-its revocations the database no longer has), `revoke KIND`, and what a writer can suffer: `late SECONDS`,
-`killed`, `raising`, `rolled-back`.
+It reads commands, one a line, and answers each: `pause`, `resume`, `missing` (with those of its revocations
+that the database no longer has), `revoke KIND`, and what a writer can suffer: `late SECONDS`, `killed`,
+`raising`, `rolled-back`; these happen soon after the answer.
 """
 
 import contextlib
 import json
 import os
+import queue
 import random
 import signal
 import sys
@@ -75,6 +76,7 @@ class Revoker:
     _prefix: str = "o"
     _may: threading.Event = field(default_factory=threading.Event)
     _busy: threading.Lock = field(default_factory=threading.Lock)
+    _asked: "queue.SimpleQueue[Callable[[], None]]" = field(default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
         self._log = Log(self.folder / "revocations-revoker.jsonl")
@@ -134,6 +136,14 @@ class Revoker:
         if seen.key or seen.kind in ("site", "before"):
             self._log.write(seen)
             self._written.append(seen)
+
+    def ask(self, suffered: Callable[[], None]) -> None:
+        """Have it happen soon: a database that is stopped must not stop who stopped it."""
+        self._asked.put(suffered)
+
+    def suffer(self) -> None:
+        while True:
+            self._asked.get()()
 
     def revoke_now(self, kind: str) -> None:
         """Revoke one thing of a kind, whatever the pace."""
@@ -253,7 +263,8 @@ _ORDERS = {
 def main() -> None:
     folder, seed, pace = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     revoker = Revoker(folder, random.Random(seed), pace)
-    threading.Thread(target=revoker.run, daemon=True).start()
+    for work in (revoker.run, revoker.suffer):
+        threading.Thread(target=work, daemon=True).start()
     for line in sys.stdin:
         command, *arguments = line.split()
         said: object = "done"
@@ -264,8 +275,10 @@ def main() -> None:
                 revoker.revoke_now(arguments[0])
             case "missing":
                 said = revoker.missing()
+            case "pause" | "resume":
+                getattr(revoker, command)()
             case _:
-                getattr(revoker, command.replace("-", "_"))()
+                revoker.ask(getattr(revoker, command.replace("-", "_")))
         print(json.dumps(said), flush=True)
 
 
