@@ -57,6 +57,8 @@ WEIGHTS = {
 _RECENT = 200
 #: Bytes of each file in which they stand.
 _NEWEST = 50_000
+#: Seconds after which a writer that shall be killed is so in any case.
+_LIFE = 10
 _BEFORE = timedelta(seconds=61)
 
 
@@ -210,6 +212,7 @@ class Revoker:
         """A writer that dies between COMMIT and whatever it would have told anybody."""
         with self._busy:
             if (pid := os.fork()) == 0:
+                signal.alarm(_LIFE)  # whatever another thread held when it was forked
                 # the parent's connection: neither used nor closed here
                 connection.connection = None
                 self._prefix = f"killed{os.getpid()}-"

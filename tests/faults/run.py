@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,7 @@ def main() -> int:
     except servers.Absent as absent:
         print(f"NOT RUN: {absent}")
         return int(bool(os.environ.get("REQUIRE_POSTGRES")))
+    signal.signal(signal.SIGTERM, _stop)
     print(f"seed {seed}: python -m tests.faults --minutes {asked.minutes:g} --seed {seed}", flush=True)
 
     until = time.monotonic() + asked.minutes * 60
@@ -69,6 +71,10 @@ def main() -> int:
     summary.write()
     print(summary.text())
     return int(bool(summary.violations))
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.exit(128 + number)  # all that was started ends on the way out
 
 
 def plans(seed: int, bound: float) -> Iterator[Plan]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,9 @@ from tests.faults.facts import Failover, Log
 from tests.faults.processes import running
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Postgres, Redis
+
+#: Seconds that the revoker may take for a command.
+PATIENCE = 60
 
 
 @dataclass
@@ -27,9 +31,11 @@ class Revoker:
         assert self._process.stdout is not None
         self._process.stdin.write(" ".join(map(str, command)) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '"gone"')
-        if answer == "gone":
-            raise RuntimeError("the revoker has ended: its log says why")
+        heard, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        line = self._process.stdout.readline() if heard else ""
+        if not line:
+            raise RuntimeError(f"the revoker does not answer to {command[0]}: its log may say why")
+        answer = json.loads(line)
         return answer if isinstance(answer, list) else []
 
 
