@@ -4,7 +4,7 @@ import heapq
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,8 +63,12 @@ def played(world: World, plan: Plan, folder: Path) -> tuple[Report, list[Injecte
         world.crowd(folder, name, running.port, plan.seed) as crowd,
     ):
         time.sleep(QUIET)
-        injector = Injector(world, running, revoker, random.Random(plan.seed))
-        _work_off(plan, injector, injected)
+        # a lane's chances are its own: how long another one takes must not change what a seed means
+        lanes = [
+            _lane(doings, Injector(world, running, revoker, random.Random(f"{plan.seed}-{lane}")), injected)
+            for lane, doings in plan.lanes.items()
+        ]
+        _work_off(lanes)
         revoker.tell("pause")
         time.sleep(2 * plan.bound)
         assert crowd.stdin is not None
@@ -90,11 +94,10 @@ def judged(world: World, plan: Plan, folder: Path, faults: Sequence[Injected]) -
     )
 
 
-def _work_off(plan: Plan, injector: Injector, injected: Log) -> None:
+def _work_off(lanes: Iterable[Fault]) -> None:
     """Do every fault of every lane, in one thread: a server ends with the thread that started it."""
     ties = itertools.count()
-    waiting = [(now(), next(ties), _lane(plan, doings, injector, injected)) for doings in plan.lanes.values()]
-    heapq.heapify(waiting)
+    waiting = [(now(), next(ties), lane) for lane in lanes]
     while waiting:
         due, _, lane = heapq.heappop(waiting)
         time.sleep(max(0.0, due - now()))
@@ -102,7 +105,7 @@ def _work_off(plan: Plan, injector: Injector, injected: Log) -> None:
             heapq.heappush(waiting, (now() + pause, next(ties), lane))
 
 
-def _lane(plan: Plan, doings: Sequence[Doing], injector: Injector, injected: Log) -> Fault:
+def _lane(doings: Sequence[Doing], injector: Injector, injected: Log) -> Fault:
     for doing in doings:
         yield injector.chance.uniform(*_GAP)
         started = now()
