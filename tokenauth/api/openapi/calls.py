@@ -87,9 +87,7 @@ _REFUSED = OpenApiParameter(
     str,
     description="What it refused since the last question: `cause:count,...`, for the site's log.",
 )
-
-
-_WAIT = OpenApiParameter(
+_UNTIL_APPLIED = OpenApiParameter(
     "wait",
     {"type": "string", "pattern": r"^([0-4](\.[0-9]{1,3})?|5)?$"},
     description="Seconds to wait until every process refuses the token, where the client has a secret; one "
@@ -328,7 +326,7 @@ CALLS: dict[type[PinnedView], Call] = {
         summary="Hand a token back (RFC 7009)",
         description="A refresh token ends its session, an access token itself.",
         request=_form(bodies.TokenToJudge, {"token": "tkr_...", "client_id": "web"}),
-        parameters=(_WAIT,),
+        parameters=(_UNTIL_APPLIED,),
         basic_too=True,
         answers_={
             200: OpenApiResponse(
