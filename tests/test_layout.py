@@ -16,6 +16,7 @@ PROGRAM = "import sys, importlib; importlib.import_module(sys.argv[1]); print('d
         "tokenauth.tokens.claims",
         "tokenauth.tokens.verify",
         "tokenauth.revocation.mirror",
+        "tokenauth.revocation.notifiers.reader",
         "tokenauth.revocation.digests",
         "tokenauth.resource",
         "tokenauth.resource.asgi",
