@@ -26,6 +26,7 @@ TELL_FOR_THEMSELVES = (
     "change-ones-own-password",
     "revoke-a-lost-device",
     "restore-a-backup",
+    "open-connections",
 )
 EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery")
 
