@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.cache import caches
+from django.core.signals import request_started
 from django.db import connection
 
 from tests import databases, flushing
@@ -25,6 +26,8 @@ from tokenauth.tokens.keyring import KEYRING
 pytest_plugins = ["tests.conformance"]
 
 flushing.delete_instead_of_truncate()
+if databases.is_pooled():
+    databases.drop_whoever_is_connected()
 
 TESTS = Path(__file__).parent
 
@@ -76,6 +79,22 @@ def fresh_process() -> Iterator[None]:
     forget_everything()
     yield
     forget_everything()
+
+
+@pytest.fixture(autouse=True)
+def stepwise_tests_send_no_request(request: pytest.FixtureRequest) -> Iterator[None]:
+    """They are left out where only requests differ, so they are held to it."""
+    marks = request.keywords
+    if "stepwise" not in marks or "over_http" in marks:
+        yield
+        return
+
+    def refuse(**signal: object) -> None:
+        raise AssertionError("a stepwise test sent a request: mark it over_http")
+
+    request_started.connect(refuse)
+    yield
+    request_started.disconnect(refuse)
 
 
 @pytest.fixture(autouse=True)

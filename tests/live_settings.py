@@ -6,11 +6,13 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from project.settings import *  # noqa: F403 - the example site, but for what stands below
-from project.settings import CACHES, MIDDLEWARE, TOKENAUTH
+from project.settings import CACHES, DATABASES, MIDDLEWARE, TOKENAUTH
+from tests import databases
 from tests import settings as tests
 
 SECRET_KEY = tests.SECRET_KEY
 PASSWORD_HASHERS = tests.PASSWORD_HASHERS
+DATABASES = {"default": databases.as_the_stack_has_it(DATABASES["default"])}
 MIDDLEWARE = ["tests.live_settings.says_which_process_answered", *MIDDLEWARE]
 TOKENAUTH = {**TOKENAUTH, "ISSUER": tests.TOKENAUTH["ISSUER"], "MIRROR": "auto"}
 

@@ -16,13 +16,14 @@ class TokenAuthConfig(AppConfig):
         # Django's place to connect them: models are loaded now
         from tokenauth import checks, receivers  # noqa: F401, PLC0415
         from tokenauth.flows.housekeeping import embedded  # noqa: PLC0415
-        from tokenauth.revocation import listening  # noqa: PLC0415
+        from tokenauth.revocation import listening, registry  # noqa: PLC0415
         from tokenauth.revocation.notifiers import beating  # noqa: PLC0415
-        from tokenauth.revocation.process import MIRROR  # noqa: PLC0415
+        from tokenauth.revocation.process import MIRRORS  # noqa: PLC0415
 
-        MIRROR.accompany(embedded.keep_house)
-        MIRROR.accompany(listening.listen)
-        MIRROR.accompany(beating.keep_beating)
+        MIRRORS.each(lambda mirror: mirror.accompany(registry.keep_reporting))
+        MIRRORS.each(lambda mirror: mirror.accompany(embedded.keep_house))
+        MIRRORS.each(lambda mirror: mirror.accompany(listening.listen))
+        MIRRORS.each(lambda mirror: mirror.accompany(beating.keep_beating))
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 

@@ -1,6 +1,7 @@
 """Settings: one dictionary `TOKENAUTH` in the site's settings, read here and nowhere else."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import _lru_cache_wrapper, lru_cache
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast
@@ -8,11 +9,15 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 from limits import parse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: What a schema, a key in Redis and a host name can bear alike.
+_NAMESPACE = re.compile(r"[a-z0-9_-]{1,63}\Z").match
 
 _CACHES: list["_lru_cache_wrapper[Any]"] = []
 
@@ -80,6 +85,9 @@ class Settings(BaseModel):
     REDIS_ALIAS: str | None = None
     #: Database alias of a direct connection to listen on; None: the own one, unless a pooler is there.
     LISTEN_DATABASE: str | None = None
+    #: `() -> str`, or its dotted path: the tenant whose tables are in use, where each has a schema or a
+    #: database of its own. None: there is one site. ISSUER and ACCOUNT_AUDIENCE then name it: {namespace}.
+    NAMESPACE: str | Callable[[], str] | None = None
     #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
     TRIGGERS: Literal["auto", "off"] = "auto"
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
@@ -143,19 +151,58 @@ def until_settings_change(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", cached)
 
 
-@until_settings_change
 def current() -> Settings:
-    """Return the site's settings.
+    """Return the site's settings, those of the current namespace where there are several.
 
     Raises:
         ImproperlyConfigured: A value has the wrong type or range; each one is named with its path,
             never with its value.
     """
+    settings = _of_the_site()
+    return settings if settings.NAMESPACE is None else _of_namespace(namespace())
+
+
+def namespace() -> str:
+    """Return the name of the current namespace; empty where the site has no NAMESPACE.
+
+    Raises:
+        ImproperlyConfigured: It is no name: lower-case letters, digits, `-` and `_`, at most 63.
+    """
+    name_of = namespace_of_request()
+    if name_of is None:
+        return ""
+    name = name_of()
+    if type(name) is not str or not _NAMESPACE(name):
+        raise ImproperlyConfigured("TOKENAUTH[NAMESPACE] returned no name of a namespace")
+    return name
+
+
+@until_settings_change
+def namespace_of_request() -> Callable[[], str] | None:
+    """Return what names the current namespace, None where there is one site."""
+    given = _of_the_site().NAMESPACE
+    return import_string(given) if isinstance(given, str) else given
+
+
+@until_settings_change
+def _of_the_site() -> Settings:
     try:
         return Settings(**getattr(django_settings, "TOKENAUTH", {}))
     except ValidationError as invalid:
         lines = [f"TOKENAUTH[{'.'.join(map(str, e['loc']))}]: {e['msg']}" for e in invalid.errors()]
         raise ImproperlyConfigured("; ".join(lines)) from None
+
+
+@lru_cache(maxsize=1_024)
+def _of_namespace(name: str) -> Settings:
+    settings = _of_the_site()
+    named = {
+        key: getattr(settings, key).replace("{namespace}", name) for key in ("ISSUER", "ACCOUNT_AUDIENCE")
+    }
+    return settings.model_copy(update=named)
+
+
+_CACHES.append(_of_namespace)
 
 
 def unknown_keys() -> list[str]:

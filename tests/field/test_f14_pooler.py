@@ -1,4 +1,4 @@
-"""F14: PostgreSQL behind a pooler in transaction mode; the stack `pooler` runs more of the suite so."""
+"""F14: PostgreSQL behind a pooler in transaction mode; the stack of that name runs more of the suite so."""
 
 import os
 from collections.abc import Iterator

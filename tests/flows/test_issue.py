@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connections
 
 from tests.factories import ClientFactory, UserFactory
@@ -14,6 +15,8 @@ from tokenauth.flows.outcomes import Issued
 from tokenauth.flows.seen import before_authentication
 from tokenauth.models import TokenFamily, users
 from tokenauth.revocation.subjects import OfDevice, OfUser
+
+ALLOW_ALL = "django.contrib.auth.backends.AllowAllUsersModelBackend"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +43,48 @@ def test_a_device_that_is_revoked_meanwhile_stops_a_login_that_names_no_user(los
     outcome = issue(session.user, asked=asked, backend=BACKEND, seen=seen)
 
     assert outcome == Refused(Cause.CREDENTIALS)
+
+
+def issued(user, *, backend=BACKEND):
+    """As a site's own login does, which asks nobody but itself who he is."""
+    client = ClientFactory()
+    seen = before_authentication(client_pk=client.pk)
+    return issue(user, asked=LoginAsked(client=known(client)), backend=backend, seen=seen)
+
+
+def test_a_user_who_was_read_before_he_was_deactivated_is_refused():
+    user = UserFactory()
+    get_user_model().objects.update(is_active=False)
+
+    assert issued(user) == Refused(Cause.CREDENTIALS)
+
+
+def test_a_user_who_was_made_to_look_active_in_memory_is_refused():
+    user = UserFactory(is_active=False)
+    user.is_active = True
+
+    assert issued(user) == Refused(Cause.CREDENTIALS)
+
+
+def test_a_user_who_was_deleted_meanwhile_is_refused():
+    user = UserFactory()
+    get_user_model().objects.all().delete()
+
+    assert issued(user) == Refused(Cause.CREDENTIALS)
+
+
+def test_an_inactive_user_is_refused_whoever_calls():
+    assert issued(UserFactory(is_active=False)) == Refused(Cause.INACTIVE)
+
+
+def test_an_inactive_user_is_let_in_by_a_backend_that_allows_it(settings):
+    settings.AUTHENTICATION_BACKENDS = [ALLOW_ALL]
+
+    assert isinstance(issued(UserFactory(is_active=False), backend=ALLOW_ALL), Issued)
+
+
+def test_a_backend_that_the_site_does_not_have_lets_nobody_in():
+    assert issued(UserFactory(), backend=ALLOW_ALL) == Refused(Cause.INACTIVE)
 
 
 def test_logins_at_once_do_not_pass_the_cap(settings):

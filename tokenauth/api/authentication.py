@@ -4,6 +4,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
@@ -17,14 +18,17 @@ from tokenauth.api import error_pages, request_ids
 from tokenauth.api.errors import InvalidToken, StaleMirror, TwoCredentials, bearer_challenge
 from tokenauth.api.users import TokenUser, aloaded
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace
 from tokenauth.observability import log
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRRORS
 from tokenauth.tokens import verify
 from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
 
-CACHE = VerifiedTokens(lambda: conf.current().TOKEN_CACHE)
+_CACHES = PerNamespace(lambda: VerifiedTokens(lambda: conf.current().TOKEN_CACHE))
+#: The current namespace's: a token of one tenant is none of another's.
+CACHE = cast("VerifiedTokens", _CACHES)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 #: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
 _ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")
@@ -90,7 +94,7 @@ class TokenAuthentication(JWTAuthentication):
         accepted = self.audiences or (settings.ACCOUNT_AUDIENCE,)
         if not any(audience in accepted for audience in claims.aud):
             return Refused(Cause.AUDIENCE, claims.sid)
-        return MIRROR.refused(claims) or claims
+        return MIRRORS.here().refused(claims) or claims
 
     def _judged_in_a_thread(self, token: str, request: Request) -> AccessClaims | Refused:
         def judged() -> AccessClaims | Refused:
@@ -144,12 +148,13 @@ def _note(request: Request, refused: Refused) -> None:
 
 def _verified(token: str, settings: conf.Settings) -> AccessClaims | Refused:
     raw, now = token.encode("ascii"), time.time()
-    known = CACHE.get(raw)
+    cache = _CACHES.here()
+    known = cache.get(raw)
     if known is not None:
         return known if now < known.exp + settings.LEEWAY else Refused(Cause.EXPIRED, known.sid)
     claims = verify.access_token(
         raw, keys=KEYRING.current().access, issuer=settings.ISSUER, leeway=settings.LEEWAY, now=now
     )
     if isinstance(claims, AccessClaims):
-        CACHE.put(raw, claims)
+        cache.put(raw, claims)
     return claims

@@ -3,6 +3,7 @@
 from tokenauth.checks import (
     accounts,
     authentication,
+    bridges,
     database,
     housekeeping,
     keys,
@@ -13,11 +14,13 @@ from tokenauth.checks import (
     settings,
     trail,
     transport,
+    user_admins,
 )
 
 __all__ = [
     "accounts",
     "authentication",
+    "bridges",
     "database",
     "housekeeping",
     "keys",
@@ -28,4 +31,5 @@ __all__ = [
     "settings",
     "trail",
     "transport",
+    "user_admins",
 ]

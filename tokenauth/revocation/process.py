@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from django.db import Error, connections
@@ -13,16 +14,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, head_start, numbering, own_connection, source
-from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
+from tokenauth.revocation.mirror import ERA, FOREVER, Answer, Floors, Kind, Mirror, Order
 from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
 #: Seconds between two sweeps of expired entries.
 _SWEEP = 60
+#: Seconds the thread of one namespace among several lives.
+_TURN = 60
 #: Questions one poll asks at most: 10 million orders.
 _MOST_PAGES = 2_000
 
@@ -54,6 +58,8 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        #: Name of what shortens the wait for the next poll, for operators: set by whoever provides it.
+        self.notifier = "polling"
         self._listeners: list[Listener] = []
 
     def accompany(self, companion: Companion) -> None:
@@ -146,6 +152,7 @@ class ProcessMirror:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
         self._woken.set()
+        self.to_report.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -162,12 +169,18 @@ class ProcessMirror:
         self._mirror = Mirror()
         self._asked_at = float("-inf")
         self._loaded = False
+        #: Of the history that was left and is still held beside this one: the site's floor.
+        self._former_era: int | None = None
         self._swept_at = clock.now()
         self._draining = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._woken = threading.Event()
+        #: Until when somebody asks what this process applies: the last answer's; 0 for nobody.
+        self.report_until = 0
+        #: Set after each answer that asks for it.
+        self.to_report = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _drain(self, patience: float) -> None:
@@ -235,6 +248,7 @@ class ProcessMirror:
 
     def _became_fresh(self, connection: BaseDatabaseWrapper, answer: Answer, asked_at: float) -> None:
         self._followed(answer.clients_version, answer.keys_version)
+        self._let_the_former_history_go(connection)
         self._sweep()
         if not self._loaded:
             if answer.longest_access < (longest := builtin.longest_access()):
@@ -242,13 +256,45 @@ class ProcessMirror:
             self._loaded = True
             own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
+        self.report_until = answer.report_until
+        if self.report_until:
+            self.to_report.set()
 
     def _load_anew(self) -> None:
         """Start from the first order again, with all that is held: other threads judge meanwhile."""
         log.note("database_behind", level=logging.ERROR, number=self._mirror.number)
         new = Mirror()
         new.adopt(self._mirror.floors)
+        if self._former_era is None:
+            self._former_era = self._mirror.floors.floor(Kind.SITE)
         self._mirror = new
+
+    def _let_the_former_history_go(self, connection: BaseDatabaseWrapper) -> None:
+        """Hold only what the database says where a new era has ended all that the former one issued.
+
+        Else accounts that were revoked there would be refused here, and nowhere else, after a restore.
+        """
+        former, self._former_era = self._former_era, None
+        if former is None or not max(former + 1, ERA) <= self._mirror.floors.floor(Kind.SITE):
+            return
+        if (whole := self._whole(connection)) is not None:
+            # a restored database knows nothing of a kill, and a leaked key could sign for this era too
+            killed = (kid for kid in source.kids(connection) if self._mirror.floors.has_ended(Kind.KID, kid))
+            whole.floors.apply(Order(0, None, Kind.KID, kid, 0, FOREVER) for kid in killed)
+            self._mirror = whole
+
+    def _whole(self, connection: BaseDatabaseWrapper) -> Mirror | None:
+        """Return a mirror of nothing but the database; None where that changes meanwhile."""
+        new, waiting_after = Mirror(), 0
+        for _ in range(_MOST_PAGES):
+            answer = source.ask(connection, after=new.number, waiting_after=waiting_after)
+            if answer is None or not new.take(answer):
+                return None
+            if answer.is_complete(source.PAGE):
+                return new
+            if answer.unnumbered:
+                waiting_after = answer.unnumbered[-1].id
+        return None
 
     def _followed(self, clients_version: int, keys_version: int) -> None:
         clients.DIRECTORY.follow(clients_version)
@@ -293,6 +339,7 @@ class ProcessMirror:
             return
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
+                self._stop = threading.Event()
                 self._thread = self._beside(self._keep_fresh, "tokenauth-mirror")
                 try:
                     self._thread.start()
@@ -302,11 +349,13 @@ class ProcessMirror:
                     log.note("no_thread", level=logging.WARNING)
 
     def _beside(self, work: Companion, name: str) -> threading.Thread:
-        return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        return threading.Thread(target=carried(work), args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         woken = self._woken
-        while not stop.is_set():
+        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
+        # where there are many namespaces, one that nobody asks for has no thread: a request starts the next
+        while not stop.is_set() and clock.now() < ends_at:
             woken.wait(conf.current().STALENESS_BOUND / 4)
             woken.clear()
             numbered: Sequence[Order] = ()
@@ -320,9 +369,12 @@ class ProcessMirror:
                 publishing.publish(numbered, self._mirror.plane_id)
                 # it may have taken this thread a connection of the site's
                 connections.close_all()
+        stop.set()  # whoever accompanies it goes with it: the next one has its own
 
 
-MIRROR = ProcessMirror()
+MIRRORS = PerNamespace(ProcessMirror)
+#: The current namespace's.
+MIRROR = cast("ProcessMirror", MIRRORS)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=MIRROR.after_fork)
+    os.register_at_fork(after_in_child=MIRRORS.after_fork)

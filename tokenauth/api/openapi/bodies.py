@@ -301,9 +301,31 @@ class MirrorState(serializers.Serializer[Any]):
     number = serializers.IntegerField(help_text="Of the last order it has applied.")
 
 
+class AppliedState(serializers.Serializer[Any]):
+    """How many processes refuse by now what was revoked."""
+
+    by = serializers.IntegerField(min_value=0)
+    of = serializers.IntegerField(min_value=0)
+    seconds = serializers.FloatField(min_value=0, help_text="How long was waited.")
+
+
+class HandedBack(serializers.Serializer[Any]):
+    """Empty, unless a client with a secret waited."""
+
+    applied = AppliedState(required=False)
+
+
+class ProcessCount(serializers.Serializer[Any]):
+    """The processes that have a mirror."""
+
+    seen = serializers.IntegerField(min_value=0, help_text="Heard of within a minute.")
+    fresh = serializers.IntegerField(min_value=0, help_text="Of these, with a fresh mirror.")
+
+
 class Readiness(serializers.Serializer[Any]):
     """Whether this process may serve; more for who may see the revocation plane in the admin."""
 
     ready = serializers.BooleanField()
     mirror = MirrorState(required=False)
+    processes = ProcessCount(required=False)
     overdue = serializers.ListField(child=serializers.CharField(), required=False)

@@ -71,6 +71,14 @@ _CURSOR = OpenApiParameter(
 )
 
 
+_WAIT = OpenApiParameter(
+    "wait",
+    {"type": "string", "pattern": r"^([0-4](\.[0-9]{1,3})?|5)?$"},
+    description="Seconds to wait until every process refuses the token, where the client has a secret; one "
+    "request of a process waits at a time.",
+)
+
+
 def _id_of(what: str) -> OpenApiParameter:
     return OpenApiParameter(
         f"{what}_id",
@@ -302,12 +310,16 @@ CALLS: dict[type[PinnedView], Call] = {
         summary="Hand a token back (RFC 7009)",
         description="A refresh token ends its session, an access token itself.",
         request=_form(bodies.TokenToJudge, {"token": "tkr_...", "client_id": "web"}),
+        parameters=(_WAIT,),
         basic_too=True,
         answers_={
             200: OpenApiResponse(
-                {"type": "object"},
+                bodies.HandedBack,
                 "Revoked, or unknown.",
-                [OpenApiExample("done", {})],
+                [
+                    OpenApiExample("done", {}),
+                    OpenApiExample("waited for", {"applied": {"by": 4, "of": 4, "seconds": 0.213}}),
+                ],
             ),
             400: bad_request(grant=invalid_grant("Another client's: it stays valid.", reauthenticate=False)),
         },
@@ -404,7 +416,7 @@ CALLS: dict[type[PinnedView], Call] = {
         name="health",
         tag=_SITE,
         summary="Whether this process may serve",
-        description="For load balancers; the mirror's age and number for operators.",
+        description="For load balancers; the mirror's age and number and the other processes for operators.",
         answers={
             200: OpenApiResponse(bodies.Readiness, "It may.", [OpenApiExample("ready", {"ready": True})]),
             400: bad_request(),

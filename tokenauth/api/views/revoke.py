@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.client_authentication import RefusedClient, authenticated
+from tokenauth.api.views import waiting
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Refused
 from tokenauth.flows.hand_back import hand_back
@@ -28,7 +29,9 @@ class RevokeView(PinnedView):
         if isinstance(client, Refused):
             return self.refuse(client)
         # a database that fails is 503, never 200 for what still lives (RFC 7009 2.2.1)
-        outcome = hand_back(sent.token("token"), client=client.client)
+        token = sent.token("token")
+        with waiting.granted(request._request, client) as wait:
+            outcome = hand_back(token, client=client.client, wait=wait)
         if isinstance(outcome, Refused):
             log.note(
                 "revocation_refused",
@@ -38,4 +41,4 @@ class RevokeView(PinnedView):
                 address=address,
             )
             return self.refuse(outcome)
-        return Response({})
+        return Response(waiting.told(outcome))

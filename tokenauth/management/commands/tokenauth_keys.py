@@ -13,6 +13,7 @@ from django.utils import timezone
 from tokenauth.errors import NoUsableKey
 from tokenauth.flows import keys
 from tokenauth.flows.revoke import revoke
+from tokenauth.management.tables import as_table
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.revocation.subjects import OfKey
 from tokenauth.tokens.encoding import to_base64url
@@ -80,7 +81,7 @@ class Command(BaseCommand):
         if json:
             self.stdout.write(_as_json(listed))
         else:
-            for line in _as_table([_row(key) for key in listed]):
+            for line in as_table(_COLUMNS, *map(_row, listed)):
                 self.stdout.write(line)
 
     def _new(self, *, purpose: str, **_: Any) -> None:
@@ -143,14 +144,6 @@ def _as_json(listed: Sequence[keys.Listed]) -> str:
 def _row(key: keys.Listed) -> tuple[str, ...]:
     since = key.ended_at or key.retiring_at or key.activated_at or key.created_at
     return key.kid, key.purpose, key.alg, key.state, key.wrapped, _time(key.created_at), _time(since)
-
-
-def _as_table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (_COLUMNS, *rows)
-    ]
 
 
 def _time(moment: datetime) -> str:
