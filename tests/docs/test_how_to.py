@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -16,6 +17,7 @@ from tests.docs import walk
 from tests.docs.conftest import New
 from tests.docs.pages import DOCS
 from tests.docs.site import PATIENCE, Site
+from tests.redis_servers import redis_running
 
 HOW_TO = DOCS / "how-to"
 #: Those whose commands show for themselves that they work.
@@ -28,7 +30,7 @@ TELL_FOR_THEMSELVES = (
     "restore-a-backup",
     "open-connections",
 )
-EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery")
+EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery", "notify-at-once")
 
 
 @pytest.mark.slow
@@ -67,6 +69,13 @@ def test_an_id_token_of_the_provider_opens_and_no_other(new: New):
         assert log_in(ours, exp=int(time.time()) - 60) == 400
     named = "from django.contrib.auth.models import User; print(*User.objects.values_list('username'))"
     assert "provider:4711" in site.run([site.python, "manage.py", "shell", "-v", "0", "-c", named])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_news_travel_by_redis(new: New, tmp_path: Path):
+    with redis_running(tmp_path) as news, ExitStack() as stack:
+        walk.walk(HOW_TO / "notify-at-once.md", new(**{"redis://127.0.0.1:6379/1": news.url}), stack)
 
 
 @pytest.mark.slow
