@@ -1,10 +1,10 @@
 """Bearer tokens in HTTP (RFC 6750), whatever the framework: what came, and how a refusal looks."""
 
-import json
 import re
 from dataclasses import dataclass
 
 from tokenauth.errors import Cause, Refused
+from tokenauth.tokens.encoding import to_json
 
 REALM = "api"
 #: Of every answer that depends on a token.
@@ -33,7 +33,7 @@ class Refusal:
     @property
     def body(self) -> bytes:
         """The flat error object of RFC 6749 5.2."""
-        return json.dumps({"error": self.error, "error_description": self.description}).encode()
+        return to_json({"error": self.error, "error_description": self.description})
 
 
 def presented(header: str) -> str | None:
