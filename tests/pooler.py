@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.databases import POOLER
+
 USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
 #: Seconds that the pooler gets to listen.
 PATIENCE = 20
@@ -27,6 +29,18 @@ class NoPooler(Exception):
     """PgBouncer is not installed."""
 
 
+def installed() -> str:
+    """The path of PgBouncer.
+
+    Raises:
+        NoPooler: It is not installed.
+    """
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise NoPooler("PgBouncer is not installed")
+    return program
+
+
 @contextlib.contextmanager
 def pooled(url: str) -> Iterator[str]:
     """Put PgBouncer in front of a server; give the URL that leads through it.
@@ -34,9 +48,7 @@ def pooled(url: str) -> Iterator[str]:
     Raises:
         NoPooler: It is not installed.
     """
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise NoPooler
+    program = installed()
     server, port = urlsplit(url), _spare_port()
     with tempfile.TemporaryDirectory(prefix="tokenauth-pooler-") as folder:
         path = Path(folder)
@@ -56,10 +68,10 @@ def main() -> int:
     given = os.environ.get("DATABASE_URL", "")
     try:
         with pooled(given if given.startswith("postgres") else USUAL) as url:
-            environment = {**os.environ, "DATABASE_URL": url, "TEST_POOLER": "1"}
+            environment = {**os.environ, "DATABASE_URL": url, POOLER: "1"}
             return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
-    except NoPooler:
-        print("PgBouncer is not installed: nothing was run through it.", file=sys.stderr)
+    except NoPooler as missing:
+        print(f"{missing}: nothing was run through it.", file=sys.stderr)
         return NOT_INSTALLED
 
 

@@ -27,10 +27,11 @@ class Backup:
                 cursor.execute(f"DELETE FROM {_table(model)}")
             for model, rows in self._rows.items():
                 marks = ", ".join(["%s"] * len(model._meta.concrete_fields))
+                insert = f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES ({marks})"
                 if rows:
-                    cursor.executemany(
-                        f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES ({marks})", rows
-                    )
+                    cursor.executemany(insert, rows)
+        with connection.cursor() as cursor:  # MySQL commits at each ALTER TABLE
+            for model, rows in self._rows.items():
                 _set_back(cursor, model, len(rows) and max(row[0] for row in rows))
 
 

@@ -25,6 +25,7 @@ TELL_FOR_THEMSELVES = (
     "write-your-own-login",
     "change-ones-own-password",
     "revoke-a-lost-device",
+    "restore-a-backup",
 )
 EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery")
 

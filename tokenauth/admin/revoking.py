@@ -217,9 +217,7 @@ def _do(
 def _say_who_has_applied_it(request: HttpRequest, order_ids: Sequence[int]) -> None:
     bound = conf.current().STALENESS_BOUND
     if not applied.can_wait():
-        text = _(
-            "It takes effect when this request's transaction commits, and within %(bound)g s everywhere."
-        )
+        text = _("It takes effect once this request commits, and everywhere within %(bound)g s.")
         messages.info(request, text % {"bound": bound})
         return
     found = applied.everywhere(order_ids, seconds=min(bound + MORE_THAN_THE_BOUND, LONGEST_WAIT))

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
-from tokenauth.api.views import waiting
+from tokenauth.api.views import until_applied
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Refused
 from tokenauth.flows.hand_back import hand_back
@@ -27,7 +27,7 @@ class RevokeView(PinnedView):
             return client
         # a database that fails is 503, never 200 for what still lives (RFC 7009 2.2.1)
         token = sent.token("token")
-        with waiting.granted(request._request, client) as wait:
+        with until_applied.granted(request._request, client) as wait:
             outcome = hand_back(token, client=client, wait=wait)
         if isinstance(outcome, Refused):
             log.note(
@@ -38,4 +38,4 @@ class RevokeView(PinnedView):
                 address=address,
             )
             return self.refuse(outcome)
-        return Response(waiting.told(outcome))
+        return Response(until_applied.told(outcome))
