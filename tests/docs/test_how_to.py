@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -18,6 +19,7 @@ from tests.docs.conftest import New
 from tests.docs.pages import DOCS
 from tests.docs.site import PATIENCE, Site
 from tests.live import spare_port
+from tests.redis_servers import redis_running
 
 HOW_TO = DOCS / "how-to"
 #: Those whose commands show for themselves that they work.
@@ -27,11 +29,14 @@ TELL_FOR_THEMSELVES = (
     "write-your-own-login",
     "change-ones-own-password",
     "revoke-a-lost-device",
+    "restore-a-backup",
+    "open-connections",
 )
 EXECUTED = (
     *TELL_FOR_THEMSELVES,
     "log-in-with-a-social-account",
     "keep-house-with-celery",
+    "notify-at-once",
     "validate-tokens-elsewhere",
 )
 
@@ -72,6 +77,13 @@ def test_an_id_token_of_the_provider_opens_and_no_other(new: New):
         assert log_in(ours, exp=int(time.time()) - 60) == 400
     named = "from django.contrib.auth.models import User; print(*User.objects.values_list('username'))"
     assert "provider:4711" in site.run([site.python, "manage.py", "shell", "-v", "0", "-c", named])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_news_travel_by_redis(new: New, tmp_path: Path):
+    with redis_running(tmp_path) as news, ExitStack() as stack:
+        walk.walk(HOW_TO / "notify-at-once.md", new(**{"redis://127.0.0.1:6379/1": news.url}), stack)
 
 
 @pytest.mark.slow

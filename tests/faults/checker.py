@@ -147,10 +147,9 @@ def judge(
             _judge_acceptance(report, each, token, causes, lost, held, bound)
         elif each.said is Said.REFUSED:
             _judge_refusal(report, each, token, causes, failovers)
-            for cause in _in_force(causes, each, bound):
-                seen.add((each.worker, cause.id))
-                if len(causes) == 1:  # by no other cause can it have been refused
-                    held.setdefault((each.worker, cause.id), each.ended)
+            seen.update((each.worker, cause.id) for cause in _in_force(causes, each, bound))
+            if len(causes) == 1:  # by no other one can it have been refused
+                held.setdefault((each.worker, causes[0].id), each.ended)
     report.violations += _never_healed(decisions)
     report.seen_refused = len(seen)
     return report

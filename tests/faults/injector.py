@@ -53,6 +53,10 @@ class Injector:
 
     def failover(self) -> Fault:
         """A replica that lags takes over: the newest commits are lost, the revoker knows which."""
+        return self.failed_over(self._some(1.5, 3))
+
+    def failed_over(self, seconds: float, *, lost: Callable[[], object] = lambda: None) -> Fault:
+        """The same with a lag of so many seconds; what `lost` does is not on the replica."""
         world, proxy = self.world, self.world.proxy
         replica = Postgres.following(
             proxy.ports["replication"], world.folder / f"replica{len(world.clusters)}"
@@ -61,15 +65,16 @@ class Injector:
         yield 1
         since = now()
         proxy.change("replication", "refuse")
-        yield self._some(1.5, 3)
+        lost()
+        yield seconds
         self.revoker.tell("pause")
         world.primary.kill()
         yield 0.1
         replica.promote()
         for route in ("database", "revoker", "replication"):
             proxy.change(route, "target", replica.port)
-        lost = tuple(self.revoker.tell("missing"))
-        world.follow(replica, Failover(since, now(), lost))
+        missing = tuple(self.revoker.tell("missing"))
+        world.follow(replica, Failover(since, now(), missing))
         self.revoker.tell("resume")
 
     def machine_suspended(self) -> Fault:

@@ -25,7 +25,9 @@ from urllib.parse import urlencode
 from tests.faults.facts import DECIDED, Decision, Log, Revocation, Said, Token, now
 from tests.faults.people import CLIENTS, PASSWORD, USERS
 
-THREADS = 6
+THREADS = 4
+#: Threads beside them that only show what those hold: a refresh that hangs must not blind us.
+WATCHERS = 4
 #: Live sessions that one thread holds.
 SESSIONS = 4
 #: Dead tokens that one thread still shows.
@@ -65,6 +67,7 @@ class Crowd:
     revocations: Log
     is_over: threading.Event = field(default_factory=threading.Event)
     is_last: threading.Event = field(default_factory=threading.Event)
+    callers: "list[Caller]" = field(default_factory=list)
     ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
 
@@ -88,6 +91,18 @@ class Caller:
         self._live: list[Session] = []
         self._dead: deque[tuple[str, Token]] = deque(maxlen=DEAD)
 
+    def watch(self) -> None:
+        """Show what the others hold."""
+        while not self._crowd.is_last.is_set():
+            held = self._chance.choice(self._crowd.callers).held(dead=self._chance.random() < 0.4)
+            if held:
+                self._show(*self._chance.choice(held))
+            time.sleep(PAUSE)
+
+    def held(self, *, dead: bool) -> list[tuple[str, Token]]:
+        """Return the tokens that this caller holds, with what each says."""
+        return [*self._dead] if dead else [(session.bearer, session.token) for session in [*self._live]]
+
     def run(self) -> None:
         while not self._crowd.is_last.is_set():
             if len(self._live) < SESSIONS:
@@ -109,10 +124,8 @@ class Caller:
         """Everything is healed: the live must be accepted and the dead refused, wherever they are shown."""
         until = time.monotonic() + LAST
         while time.monotonic() < until and not self._crowd.is_over.is_set():
-            for bearer, token in self._dead:
+            for bearer, token in self.held(dead=True) + self.held(dead=False):
                 self._show(bearer, token)
-            for session in self._live:
-                self._show(session.bearer, session.token)
 
     def _show(self, bearer: str, token: Token) -> Said:
         is_last = self._crowd.is_last.is_set()
@@ -265,15 +278,16 @@ def main() -> None:
         Log(folder / f"tokens-{site}.jsonl"),
         Log(folder / f"revocations-{site}.jsonl"),
     )
-    callers = [
-        threading.Thread(target=Caller(crowd, f"{seed}-{site}-{place}").run) for place in range(THREADS)
-    ]
-    for caller in callers:
-        caller.start()
+    crowd.callers = [Caller(crowd, f"{seed}-{site}-{place}") for place in range(THREADS)]
+    watchers = [Caller(crowd, f"{seed}-{site}-watcher{place}") for place in range(WATCHERS)]
+    threads = [threading.Thread(target=caller.run) for caller in crowd.callers]
+    threads += [threading.Thread(target=watcher.watch) for watcher in watchers]
+    for thread in threads:
+        thread.start()
     sys.stdin.readline()  # `last`, or the end of who started us
     crowd.is_last.set()
-    for caller in callers:
-        caller.join()
+    for thread in threads:
+        thread.join()
 
 
 if __name__ == "__main__":

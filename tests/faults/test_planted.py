@@ -103,9 +103,13 @@ def test_an_order_is_kept_as_long_as_its_tokens_live(violated):
 
 def test_a_database_that_went_back_is_noticed(violated):
     def course(injector):
-        for _ in range(12):
-            injector.revoker.tell("revoke", "family")
-        yield from Injector.failover(injector)
+        def lost():
+            for _ in range(12):
+                injector.revoker.tell("revoke", "family")
+            for _ in range(3):
+                injector.revoker.tell("revoke", "user")
+
+        yield from injector.failed_over(2.5, lost=lost)
         for _ in range(6):
             injector.revoker.tell("revoke", "user")
         yield 2

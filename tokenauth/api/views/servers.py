@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from rest_framework.response import Response
 
-from tokenauth.api.client_authentication import RefusedClient, authenticated
+from tokenauth.api.client_authentication import RefusedClient
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Cause, Refused
@@ -25,20 +25,18 @@ class ServerView(PinnedView):
         Args:
             limit: Counts the call against the server of that client id.
         """
-        caller = authenticated(request, sent, basic_too=True, public_too=False)
-        if isinstance(caller, RefusedClient):
-            return self.refuse_client(caller)
-        if isinstance(caller, Refused):
-            return self.refuse(caller)
-        if caller.client.kind != Client.Kind.RESOURCE:
-            log.note("client_refused", cause="not_a_resource_server", client=caller.client.client_id)
+        caller = self.client_of(self.request, sent, basic_too=True, public_too=False)
+        if isinstance(caller, Response):
+            return caller
+        if caller.kind != Client.Kind.RESOURCE:
+            log.note("client_refused", cause="not_a_resource_server", client=caller.client_id)
             return self.refuse_client(RefusedClient(Refused(Cause.CLIENT_UNKNOWN), by_basic=True))
-        if (throttled := limit(caller.client.client_id)) is not None:
+        if (throttled := limit(caller.client_id)) is not None:
             log.note(
                 "resource_server_refused",
                 cause=throttled.cause,
-                client=caller.client.client_id,
+                client=caller.client_id,
                 path=request.path,
             )
             return self.refuse(throttled)
-        return caller.client
+        return caller

@@ -12,7 +12,7 @@ from tokenauth.api.parameters import BadRequest
 from tokenauth.errors import Cause
 from tokenauth.flows import applied
 from tokenauth.flows.outcomes import Revoked
-from tokenauth.policy.clients import Authenticated
+from tokenauth.policy.clients import KnownClient
 
 #: At most 5 seconds.
 _WAIT = re.compile(r"(?:[0-4](?:\.[0-9]{1,3})?|5)\Z")
@@ -21,7 +21,7 @@ _PLACES = threading.BoundedSemaphore(1)
 
 
 @contextmanager
-def granted(request: HttpRequest, client: Authenticated) -> Iterator[float]:
+def granted(request: HttpRequest, client: KnownClient) -> Iterator[float]:
     """Yield the seconds that the request may wait: 0 where it did not ask, may not, or another waits.
 
     Raises:
@@ -29,7 +29,12 @@ def granted(request: HttpRequest, client: Authenticated) -> Iterator[float]:
     """
     wait = _asked(request)
     # strangers are told nothing of the site's processes, and keep none of them busy
-    if not wait or client.secret is None or not applied.can_wait() or not _PLACES.acquire(blocking=False):
+    if (
+        not wait
+        or not client.is_confidential
+        or not applied.can_wait()
+        or not _PLACES.acquire(blocking=False)
+    ):
         yield 0
         return
     try:
