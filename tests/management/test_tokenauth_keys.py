@@ -231,14 +231,6 @@ def test_a_wrapping_key_that_is_lost_is_explained_and_the_way_out_works(settings
     assert run("rotate", "--now").startswith("access tokens are now signed by key")
 
 
-def test_the_plane_keys_are_printed_for_who_reads_the_sites_redis():
-    printed = run("export-plane").split()
-
-    assert [from_base64url(key.encode()) for key in printed] == [
-        key.secret for key in KEYRING.all(KeyPurpose.PLANE)
-    ]
-
-
 def test_a_new_encryption_key_is_one_that_the_setting_takes(settings):
     printed = run("new-encryption-key").strip()
 

@@ -17,7 +17,7 @@ from tokenauth.management.tables import as_table
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.revocation.subjects import OfKey
 from tokenauth.tokens.encoding import to_base64url
-from tokenauth.tokens.keyring import KEYRING, database
+from tokenauth.tokens.keyring import database
 
 ACTOR = "manage.py tokenauth_keys"
 #: Exit status of `rotate` where the next key was not announced long enough; nothing was changed.
@@ -60,11 +60,7 @@ class Command(BaseCommand):
         kill.add_argument("--yes", action="store_true", help="do not ask")
 
         actions.add_parser("rewrap", help="seal all keys under the first of ENCRYPTION_KEYS")
-<<<<<<< HEAD
-        actions.add_parser("export-plane", help="print the plane keys, for a service that reads Redis")
-=======
         actions.add_parser("export-plane", help="print the keys by which a service believes Redis: a secret")
->>>>>>> main
         actions.add_parser("new-encryption-key", help="print a fresh entry for ENCRYPTION_KEYS")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -136,16 +132,10 @@ class Command(BaseCommand):
             raise CommandError(f"Not opened by any wrapping key: {', '.join(rewrapped.not_opened)}. {_LOST}")
 
     def _export_plane(self, **_: Any) -> None:
-<<<<<<< HEAD
-        # who has one can write what every process takes for a revocation
-        for key in KEYRING.all(KeyPurpose.PLANE):
-            self.stdout.write(to_base64url(key.secret))
-=======
         # nothing else on standard output: it goes into a file or a secret store
         for secret in keys.exported_plane(actor=ACTOR):
             self.stdout.write(to_base64url(secret.raw))
         self.stderr.write("Whoever has these can revoke in the site's name, and keep its news from services.")
->>>>>>> main
 
     def _new_encryption_key(self, **_: Any) -> None:
         self.stdout.write(to_base64url(os.urandom(32)))
