@@ -29,7 +29,12 @@ def granted(request: HttpRequest, client: KnownClient) -> Iterator[float]:
     """
     wait = _asked(request)
     # strangers are told nothing of the site's processes, and keep none of them busy
-    if not wait or not client.is_confidential or not applied.can_wait() or not _PLACES.acquire(blocking=False):
+    if (
+        not wait
+        or not client.is_confidential
+        or not applied.can_wait()
+        or not _PLACES.acquire(blocking=False)
+    ):
         yield 0
         return
     try:
