@@ -17,6 +17,7 @@ from tests.docs import walk
 from tests.docs.conftest import New
 from tests.docs.pages import DOCS
 from tests.docs.site import PATIENCE, Site
+from tests.live import spare_port
 from tests.redis_servers import redis_running
 
 HOW_TO = DOCS / "how-to"
@@ -27,8 +28,16 @@ TELL_FOR_THEMSELVES = (
     "write-your-own-login",
     "change-ones-own-password",
     "revoke-a-lost-device",
+    "restore-a-backup",
+    "open-connections",
 )
-EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery", "notify-at-once")
+EXECUTED = (
+    *TELL_FOR_THEMSELVES,
+    "log-in-with-a-social-account",
+    "keep-house-with-celery",
+    "notify-at-once",
+    "validate-tokens-elsewhere",
+)
 
 
 @pytest.mark.slow
@@ -93,6 +102,14 @@ def test_a_worker_runs_the_job_that_is_sent(new: New):
         until = time.monotonic() + PATIENCE
         while "purge" not in last_runs(site):
             assert time.monotonic() < until
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_service_elsewhere_opens_and_closes(new: New):
+    with ExitStack() as stack:
+        site = new(**{"8001": str(spare_port())})
+        walk.walk(HOW_TO / "validate-tokens-elsewhere.md", site, stack)
 
 
 @pytest.mark.parametrize("name", EXECUTED)

@@ -36,7 +36,7 @@ USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 AT_ONCE = 2
 #: Seconds that one run of the named tests may take.
-PATIENCE = 300
+PATIENCE = 900
 #: pytest's words: all passed, and at least one did not.
 PASSED, FAILED = 0, 1
 

@@ -5,7 +5,7 @@ import threading
 import uuid
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -16,46 +16,12 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
-from tokenauth.revocation import clock as boot
 from tokenauth.revocation import numbering, process, source
 from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def polling(settings):
-    """Requests poll for themselves, as where threads never run."""
-    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "request"}
-    MIRROR.forget()
-    return settings
-
-
-@pytest.fixture
-def boot_clock(monkeypatch):
-    """The clock that ages a mirror, standing until it is moved by hand."""
-    stands_at = {"seconds": boot.now()}
-    monkeypatch.setattr(boot, "now", lambda: stands_at["seconds"])
-
-    def shift(seconds: float) -> None:
-        stands_at["seconds"] += seconds
-
-    return shift
-
-
-@pytest.fixture
-def silent_database(monkeypatch):
-    """A database that the mirror cannot reach."""
-
-    def silence() -> None:
-        def fail(*args, **kwargs):
-            raise OperationalError("no route to host")
-
-        monkeypatch.setattr(source, "ask", fail)
-
-    return silence
 
 
 def test_a_fresh_mirror_asks_nothing(polling, django_assert_num_queries):

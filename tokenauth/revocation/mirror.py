@@ -134,6 +134,16 @@ class Floors:
         part._held[kind] = self._held[kind]
         return part
 
+    def end_all(self, until: float) -> None:
+        """Give an end to all that has none."""
+        for kind, entries in enumerate(self._held):
+            if isinstance(entries, Table):
+                entries.end_all(until)
+            elif any(end == FOREVER for _, end in entries.values()):
+                self._held[kind] = {
+                    key: (floor, until if end == FOREVER else end) for key, (floor, end) in entries.items()
+                }
+
     def floor(self, kind: Kind, key: str = "") -> int:
         """Return the floor that orders set for a subject: 0 where there is none."""
         entry = self._held[kind].get(key)

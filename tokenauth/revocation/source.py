@@ -12,7 +12,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.database_clock import milliseconds
-from tokenauth.models.key import KeyRecord
 from tokenauth.models.order import LONGEST_REPORTS, Plane, RevocationOrder
 from tokenauth.observability import log
 from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
@@ -57,14 +56,6 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
 def make_plane(connection: BaseDatabaseWrapper) -> None:
     """Insert the plane's one row; another process may have been first. One query."""
     upsert.insert_missing(connection, Plane(pk=1, plane_id=uuid.uuid4()))
-
-
-def kids(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the ids of all keys that are stored. One query."""
-    table, kid = connection.ops.quote_name(KeyRecord._meta.db_table), connection.ops.quote_name("kid")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {kid} FROM {table}")  # noqa: S608 - only quoted names
-        return [row[0] for row in cursor.fetchall()]
 
 
 def note_access_lifetime(connection: BaseDatabaseWrapper, seconds: int) -> None:

@@ -133,6 +133,14 @@ class Table:
         if shard.hashes[slot] == hash_ and shard.ends[slot] == _MOST:
             shard.ends[slot] = whole(until)
 
+    def end_all(self, until: float) -> None:
+        """Give an end to all that has none."""
+        end = whole(until)
+        for shard in self._shards:
+            for slot, hash_ in enumerate(shard.hashes):
+                if hash_ and shard.ends[slot] == _MOST:
+                    shard.ends[slot] = end
+
     def by_hash(self) -> Iterator[tuple[int, Entry]]:
         """Return all entries, by the hash of their keys."""
         for shard in self._shards:
