@@ -34,6 +34,8 @@ from tokenauth.tokens.keyring import database
 _LOADING = 0.2
 #: Seconds between two reports at least, however many orders arrive while somebody asks.
 _LEAST = 0.02
+#: Seconds that the end of a process may wait for its last report.
+_FAREWELL = 1.0
 _NO_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -51,6 +53,8 @@ def keep_reporting(stop: threading.Event) -> None:
     finally:
         unsubscribe()
         reporter.hang_up()
+        if reporter in _PRESENT:
+            _PRESENT.remove(reporter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,16 @@ class Reporter:
         return max(0.0, PACE - (clock.now() - self._said_at))
 
     def leave(self) -> None:
-        """Take the row away. One query."""
-        with self._writing:
+        """Take the row away, unless a report hangs: the row then grows old. One query."""
+        if not self._writing.acquire(timeout=_FAREWELL):
+            return
+        try:
             self._left = True
             if self._said is not None:
                 process.take_leave(self._connection(), self._process)
                 self.hang_up()
+        finally:
+            self._writing.release()
 
     def hang_up(self) -> None:
         """Let go of the connection."""
