@@ -76,6 +76,8 @@ class RevokingMixin(Base):
     reaches_everybody = False
     #: What an action is called on the page of one row; only these are offered there.
     of_one: dict[str, str | Promise] = {}
+    #: Those of them that need not warn by their colour.
+    ends_nothing: frozenset[str] = frozenset()
     change_form_template = "admin/tokenauth/change_form.html"
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
@@ -106,7 +108,11 @@ class RevokingMixin(Base):
     ) -> HttpResponse:
         if row := kwargs.get("obj"):
             context["deeds"] = [
-                {"title": title, "url": page_of(self, row.pk, "act", action)}
+                {
+                    "title": title,
+                    "url": page_of(self, row.pk, "act", action),
+                    "ends": action not in self.ends_nothing,
+                }
                 for action, title in self._offered(request).items()
             ]
         return super().render_change_form(request, context, *args, **kwargs)

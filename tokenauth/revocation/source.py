@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +12,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.database_clock import milliseconds
-from tokenauth.models.key import KeyRecord
 from tokenauth.models.order import LONGEST_REPORTS, Plane, RevocationOrder
 from tokenauth.observability import log
-from tokenauth.revocation.mirror import FOREVER, KINDS, Answer, Kind, Order
+from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
 
 #: Orders one statement brings; a reader that got as many asks again.
 PAGE = 5_000
 
+_KINDS = {int(kind): kind for kind in Kind}
 _COLUMNS = ("id", "number", "kind", "key", "floor", "until")
 
 
@@ -36,7 +37,8 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         rows = cursor.fetchall()
     if not rows:
         return None
-    orders = [order for row in rows if (order := _order(connection, row[7:])) is not None]
+    unix = _unix_of(connection)
+    orders = [order for row in rows if (order := _order(row[7:], unix)) is not None]
     plane_id, n, longest_access, clients_version, keys_version, own, report_until = rows[0][:7]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
@@ -54,14 +56,6 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
 def make_plane(connection: BaseDatabaseWrapper) -> None:
     """Insert the plane's one row; another process may have been first. One query."""
     upsert.insert_missing(connection, Plane(pk=1, plane_id=uuid.uuid4()))
-
-
-def kids(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the ids of all keys that are stored. One query."""
-    table, kid = connection.ops.quote_name(KeyRecord._meta.db_table), connection.ops.quote_name("kid")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {kid} FROM {table}")  # noqa: S608 - only quoted names
-        return [row[0] for row in cursor.fetchall()]
 
 
 def note_access_lifetime(connection: BaseDatabaseWrapper, seconds: int) -> None:
@@ -110,22 +104,25 @@ def _prefixed(quote: Any) -> str:
     return ", ".join(f"o.{quote(name)}" for name in _COLUMNS)
 
 
-def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order | None:
+def _order(row: tuple[Any, ...], unix: Callable[[object], float]) -> Order | None:
     id_, number, kind, key, floor, until = row
     if id_ is None:
         return None
-    if kind not in KINDS:  # of a newer release, or forged: it must not stop the others
+    if (known := _KINDS.get(kind)) is None:  # of a newer release, or forged: it must not stop the others
         log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
         return None
-    return Order(id_, number, Kind(kind), key, floor, _unix(connection, until))
+    return Order(id_, number, known, key, floor, FOREVER if until is None else unix(until))
 
 
-def _unix(connection: BaseDatabaseWrapper, until: object) -> float:
-    if until is None:
-        return FOREVER
-    field = RevocationOrder._meta.get_field("until")
-    column = field.get_col("o")
-    for convert in connection.ops.get_db_converters(column):
-        until = convert(until, column, connection)
-    assert isinstance(until, datetime)  # noqa: S101 - for the type checker
-    return until.timestamp()
+def _unix_of(connection: BaseDatabaseWrapper) -> Callable[[object], float]:
+    """Return what makes unix seconds of a moment as the driver gives it."""
+    column = RevocationOrder._meta.get_field("until").get_col("o")
+    converters = connection.ops.get_db_converters(column)
+
+    def unix(until: Any) -> float:
+        for convert in converters:
+            until = convert(until, column, connection)
+        assert isinstance(until, datetime)  # noqa: S101 - for the type checker
+        return until.timestamp()
+
+    return unix
