@@ -16,7 +16,7 @@ help: ## this list
 demo: $(VENV)/.site ## start the example site and print what to try (CHECK=1: try it, then stop)
 	@exec $(BIN)/python -m project.serve $(if $(CHECK),--check,--guide)
 
-serve: $(VENV)/.site ## start the example site (PORT, WORKERS, DATABASE_URL, REDIS_URL, CELERY_BROKER_URL, GRACE_SECONDS, LIMITS)
+serve: $(VENV)/.site ## start the example site (PORT, ORDERS_PORT, WORKERS, DATABASE_URL, REDIS_URL, CELERY_BROKER_URL, GRACE_SECONDS, LIMITS)
 	@exec $(BIN)/python -m project.serve
 
 test: $(VENV)/.dev ## linters, types and the quick tests, on SQLite and on PostgreSQL where it answers

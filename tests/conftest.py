@@ -17,6 +17,7 @@ from tests import databases, flushing
 from tokenauth.api.authentication import CACHE
 from tokenauth.audit import append_only
 from tokenauth.flows.clients import USES
+from tokenauth.flows.feed.reports import REPORTS
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation import account_triggers
 from tokenauth.revocation.process import MIRROR
@@ -112,6 +113,7 @@ def forget_everything() -> None:
     MIRROR.forget()
     CACHE.clear()
     USES.clear()
+    REPORTS.clear()
     caches["default"].clear()
 
 

@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -69,10 +70,17 @@ def main() -> int:
     try:
         with pooled(given if given.startswith("postgres") else USUAL) as url:
             environment = {**os.environ, "DATABASE_URL": url, POOLER: "1"}
-            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
+            return _run(sys.argv[1:], environment)
     except NoPooler as missing:
         print(f"{missing}: nothing was run through it.", file=sys.stderr)
         return NOT_INSTALLED
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Run to the end; an interrupt reaches the command once, however it came, and it tidies up."""
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        signal.signal(signal.SIGINT, lambda number, frame: process.send_signal(number))
+        return process.wait()
 
 
 def _configuration(host: str | None, server_port: int, port: int, folder: Path) -> str:

@@ -48,6 +48,8 @@ class Limits(BaseModel):
     refresh_family: Rate = "30/minute"
     #: Introspections by one resource server.
     introspect: Rate = "6000/minute"
+    #: Questions for revocations by one resource server: each of its processes asks 4 times a second.
+    feed: Rate = "60000/minute"
 
 
 class Settings(BaseModel):

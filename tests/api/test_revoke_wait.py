@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tests.factories import ClientFactory, secret_of
 from tests.http import REVOKE, Http
-from tokenauth.api.views import waiting
+from tokenauth.api.views import until_applied
 from tokenauth.models import MirrorProcess, TokenFamily, process
 from tokenauth.revocation import source
 
@@ -69,13 +69,13 @@ def test_for_what_is_unknown_nobody_waits(http, backend, silent):
 def test_one_request_of_a_process_waits_and_the_next_is_answered_at_once(http, ada, backend, silent):
     token = logged_in(http, ada, *backend)
 
-    with waiting._PLACES:
+    with until_applied._PLACES:
         answer = handed_back(http, token, *backend)
 
     assert (answer.status_code, answer.json()) == (200, {})
     assert TokenFamily.objects.get().revoked_at is not None
-    assert waiting._PLACES.acquire(blocking=False)  # given back after each
-    waiting._PLACES.release()
+    assert until_applied._PLACES.acquire(blocking=False)  # given back after each
+    until_applied._PLACES.release()
 
 
 @pytest.mark.parametrize("wait", ["5.1", "-1", "nan", "1e3", "inf", "\u0661", "0.0001", "1,5", " 1", "6"])

@@ -1,5 +1,7 @@
 """Waiting until every process has applied a revocation."""
 
+import os
+import signal
 import time
 import uuid
 
@@ -119,6 +121,7 @@ class TestInAFleet:
         assert revoked.applied.missing == ()
         number = RevocationOrder.objects.get(pk=revoked.order_id).number
         assert {row.number for row in MirrorProcess.objects.all()} == {number}
+        assert len({row.pid for row in MirrorProcess.objects.all()}) == PROCESSES
         for _ in range(5):  # each time they are asked anew
             assert revoke(SOMEBODY, wait=10).applied.by == PROCESSES
 
@@ -132,6 +135,21 @@ class TestInAFleet:
         assert revoked.applied.missing == (str(held),)
         assert held.kind == "gunicorn"
         assert applied.everywhere([revoked.order_id], seconds=10).by == PROCESSES
+
+    @pytest.mark.slow
+    def test_one_that_ended_in_order_is_waited_for_no_longer_and_one_that_was_killed_is_named(self, fleet):
+        ended, killed = MirrorProcess.objects.all()[:2]
+
+        os.kill(ended.pid, signal.SIGTERM)
+        until = time.monotonic() + 30
+        while MirrorProcess.objects.filter(pk=ended.pk).exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        os.kill(killed.pid, signal.SIGKILL)
+        revoked = revoke(SOMEBODY, wait=1)
+
+        assert revoked.applied.missing == (str(killed),)
+        assert (revoked.applied.by, revoked.applied.of) == (PROCESSES - 2, PROCESSES - 1)
 
     @pytest.mark.slow
     def test_unasked_the_fleet_writes_nothing(self, fleet):

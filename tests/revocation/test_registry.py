@@ -95,6 +95,20 @@ def test_asked_it_reports_at_once_and_after_each_change_and_no_more(reporter, pa
     assert written == [0, 0, 1]
 
 
+def test_many_orders_at_once_are_one_report(reporter, pass_by, written):
+    Plane.objects.ask_for_reports(30)
+    pass_by(0.6)
+    MIRROR.stale()
+    reporter.turn()
+    for _ in range(5):
+        revoke(OfUser("somebody"))  # known at once by the hint of the commit
+        assert reporter.turn() <= 0.02
+    pass_by(0.03)
+    reporter.turn()
+
+    assert written == [0, 5]
+
+
 def test_asked_by_another_it_says_it_once_more(reporter, pass_by, written):
     for _ in range(2):
         Plane.objects.ask_for_reports(30)
@@ -125,6 +139,7 @@ def test_a_report_that_failed_is_made_up_for(reporter, monkeypatch, written):
         Plane.objects.ask_for_reports(30)
         MIRROR._poll()
         reporter.turn()
+    time.sleep(0.02)
     reporter.turn()
 
     assert written == [0]

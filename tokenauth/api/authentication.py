@@ -27,9 +27,9 @@ from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
 
-_CACHES = PerNamespace(lambda: VerifiedTokens(lambda: conf.current().TOKEN_CACHE))
+_CACHES = PerNamespace(lambda: VerifiedTokens[AccessClaims](lambda: conf.current().TOKEN_CACHE))
 #: The current namespace's: a token of one tenant is none of another's.
-CACHE = cast("VerifiedTokens", _CACHES)
+CACHE = cast("VerifiedTokens[AccessClaims]", _CACHES)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 #: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
 _ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")

@@ -118,6 +118,8 @@ def _stamps(user: AbstractBaseUser, asked: LoginAsked, backend: str, seen: Seen)
     impersonator = _epoch_of_impersonator(asked, backend)
     if isinstance(impersonator, Refused):
         return impersonator
+    # before the statement: a floor that is learned after it may be of a revocation that came after it
+    known = _known_floors(user, asked)
     now = _standing_now(user, asked)
     overtaken = (
         now.disabled
@@ -130,7 +132,7 @@ def _stamps(user: AbstractBaseUser, asked: LoginAsked, backend: str, seen: Seen)
         return Refused(Cause.CREDENTIALS)
     if standing.refuses_by_row(backend, user):  # what he says of himself is now what his row says
         return Refused(Cause.INACTIVE)
-    stamps = _raised_to_known_floors(now.epochs, asked, users.key_of(user))
+    stamps = _raised_to(known, now.epochs, asked, users.key_of(user))
     return replace(stamps, impersonator=impersonator)
 
 
@@ -201,16 +203,24 @@ def _changed(user: AbstractBaseUser, now: StandingNow) -> bool:
     return now.is_active is not None and now.is_active != user.is_active
 
 
-def _raised_to_known_floors(stamps: Stamps, asked: LoginAsked, user_key: str) -> Stamps:
-    """An epoch below a floor that this process knows: the database went back. The floor counts."""
-    floors, alias = MIRROR.floors(), database()
-    site, client = floors.floor(Kind.SITE), floors.floor(Kind.CLIENT, asked.client.client_id)
-    account = floors.floor(Kind.USER, user_key)
-    if site <= stamps.site and client <= stamps.client and account <= stamps.user:
+def _known_floors(user: AbstractBaseUser, asked: LoginAsked) -> Stamps:
+    """What this process's mirror knows of the three."""
+    floors = MIRROR.floors()
+    return Stamps(
+        floors.floor(Kind.SITE),
+        floors.floor(Kind.CLIENT, asked.client.client_id),
+        floors.floor(Kind.USER, users.key_of(user)),
+    )
+
+
+def _raised_to(known: Stamps, stamps: Stamps, asked: LoginAsked, user_key: str) -> Stamps:
+    """An epoch below a floor that was known before: the database went back. The floor counts."""
+    alias = database()
+    if known.site <= stamps.site and known.client <= stamps.client and known.user <= stamps.user:
         return stamps
     log.note("database_behind", level=logging.ERROR, client=asked.client.client_id)
     return Stamps(
-        Site.objects.using(alias).raise_to(site),
-        Client.objects.using(alias).raise_to(Client(pk=asked.client.pk), client),
-        AccountState.objects.using(alias).raise_to(user_key, account),
+        Site.objects.using(alias).raise_to(known.site),
+        Client.objects.using(alias).raise_to(Client(pk=asked.client.pk), known.client),
+        AccountState.objects.using(alias).raise_to(user_key, known.user),
     )

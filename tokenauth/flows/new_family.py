@@ -189,11 +189,14 @@ def _device(login: Login) -> Device | Refused:
     return new
 
 
-def _device_at_known_floor(device: Device) -> Device:
-    """As for the epochs above it: below a floor that this process knows, the floor counts."""
-    floor = MIRROR.floors().floor(Kind.DEVICE, str(device.pk))
+def _device_at_known_floor(device: Device) -> Device | Refused:
+    """As for the epochs above it: below a floor that this process knows, the floor counts, unless the
+    device was revoked since it was read."""
+    devices, floor = Device.objects.using(database()), MIRROR.floors().floor(Kind.DEVICE, str(device.pk))
     if floor > device.epoch:
-        device.epoch = Device.objects.using(database()).raise_to(device, floor)
+        if devices.filter(pk=device.pk, epoch__gte=floor).exists():
+            return Refused(Cause.CREDENTIALS)
+        device.epoch = devices.raise_to(device, floor)
     return device
 
 

@@ -7,11 +7,12 @@ from typing import Final
 from django.db import connections
 
 from tokenauth.observability import log
-from tokenauth.revocation.notifiers.notifier import Following
 from tokenauth.revocation.notifiers.postgresql import Deaf
 from tokenauth.revocation.notifiers.publishing import chosen
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRROR, ProcessMirror
 
+#: What an operator reads where the polls alone bring orders.
+_NONE: Final = "polling"
 #: Seconds between two tries: the first, the slowest, and the slowest where listening is in vain.
 _SOON: Final = 0.05
 _LATER: Final = 1.0
@@ -20,18 +21,22 @@ _IN_VAIN: Final = 60.0
 
 def listen(stop: threading.Event) -> None:
     """Follow the site's notifier until told to stop, whatever becomes of it; a thread beside the mirror's."""
-    _Listener(stop, MIRROR).run()
+    try:
+        _Listener(stop, MIRROR).run()
+    finally:
+        MIRROR.notifier = _NONE
 
 
 class _Listener:
-    def __init__(self, stop: threading.Event, mirror: Following) -> None:
+    def __init__(self, stop: threading.Event, mirror: ProcessMirror) -> None:
         self._stop = stop
         self._mirror = mirror
         self._failed = 0
+        self._name = _NONE
 
     def run(self) -> None:
         while not self._stop.is_set() and (notifier := chosen()) is not None:
-            slowest = _LATER
+            slowest, self._name = _LATER, notifier.name
             try:
                 notifier.follow(self._stop, self._mirror, self._connected)
             except Exception as failure:
@@ -44,12 +49,12 @@ class _Listener:
     def _connected(self) -> None:
         if self._failed > 1:
             log.note("notifier_heard_again")
-        self._failed = 0
+        self._failed, self._mirror.notifier = 0, self._name
         # what was told meanwhile is known to the database alone
         self._mirror.wake()
 
     def _lost(self, failure: Exception) -> None:
-        self._failed += 1
+        self._failed, self._mirror.notifier = self._failed + 1, _NONE
         # once: a starved process loses a connection that is there again at once
         if self._failed == 2:
             log.note("notifier_not_heard", level=logging.WARNING, error=type(failure).__name__)

@@ -168,10 +168,18 @@ class ProcessMirror:
         age = clock.now() - self._asked_at
         if age <= bound * 0.8:
             return None
-        if settings.MODE == "available" and self._loaded and age <= bound * 0.8 + settings.AVAILABLE_SECONDS:
-            self._accept_stale(age, bound)
-            return None
-        return Refused(Cause.STALE_MIRROR, retry_after=1)
+        if self.is_too_old():
+            return Refused(Cause.STALE_MIRROR, retry_after=1)
+        self._accept_stale(age, bound)
+        return None
+
+    def is_too_old(self) -> bool:
+        """Whether nothing may be accepted on what the mirror knows. It asks nobody."""
+        settings = conf.current()
+        longest = settings.STALENESS_BOUND * 0.8
+        if settings.MODE == "available" and self._loaded:
+            longest += settings.AVAILABLE_SECONDS
+        return clock.now() - self._asked_at > longest
 
     def health(self) -> Health:
         """Return how the mirror stands. No query."""

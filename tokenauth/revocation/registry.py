@@ -32,6 +32,8 @@ from tokenauth.tokens.keyring import database
 
 #: Seconds between two looks whether the mirror has loaded.
 _LOADING = 0.2
+#: Seconds between two reports at least, however many orders arrive while somebody asks.
+_LEAST = 0.02
 _NO_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -78,7 +80,10 @@ class Reporter:
         said = _Said(asked_until, health.number)
         is_asked = bool(asked_until) and said != self._said
         now = clock.now()
-        if is_asked or now - self._said_at >= PACE:
+        since = now - self._said_at
+        if is_asked and since < _LEAST:
+            return _LEAST - since
+        if is_asked or since >= PACE:
             self._said, self._said_at = said, now
             if not self._report(number=health.number, age=health.age):
                 self._said = None

@@ -1,58 +1,63 @@
-"""?wait=SECONDS of a revocation: a client with a secret may wait until every process has applied it."""
+"""Waiting for news on behalf of a request: in its thread where it has one to spare, else in none."""
 
-import re
+import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
-from django.http import HttpRequest
+from tokenauth.revocation.mirror import Order
+from tokenauth.revocation.process import MIRROR
 
-from tokenauth.api.parameters import BadRequest
-from tokenauth.errors import Cause
-from tokenauth.flows import applied
-from tokenauth.flows.outcomes import Revoked
-from tokenauth.policy.clients import Authenticated
+#: Seconds that a request waits at most: in a thread of a WSGI server, and on an event loop.
+LONGEST_IN_A_THREAD = 1.0
+LONGEST_ON_A_LOOP = 30.0
+#: Requests of one process that wait on an event loop.
+MOST_ON_A_LOOP = 200
 
-#: At most 5 seconds.
-_WAIT = re.compile(r"(?:[0-4](?:\.[0-9]{1,3})?|5)\Z")
-#: Requests of one process that wait at once: each keeps a thread from others.
-_PLACES = threading.BoundedSemaphore(1)
+
+class Places:
+    """How many requests of this process may wait; who finds none free is answered at once."""
+
+    def __init__(self, places: int) -> None:
+        self._free = threading.BoundedSemaphore(places)
+
+    def take(self) -> bool:
+        """Take a place if there is one; `leave` gives it back."""
+        return self._free.acquire(blocking=False)
+
+    def leave(self) -> None:
+        self._free.release()
+
+
+IN_A_THREAD = Places(1)
+ON_A_LOOP = Places(MOST_ON_A_LOOP)
 
 
 @contextmanager
-def granted(request: HttpRequest, client: Authenticated) -> Iterator[float]:
-    """Yield the seconds that the request may wait: 0 where it did not ask, may not, or another waits.
+def listening() -> Iterator[threading.Event]:
+    """An event that is set once the mirror of this process takes in an order."""
+    heard = threading.Event()
 
-    Raises:
-        BadRequest: `wait` came twice, or is no number from 0 to 5.
-    """
-    wait = _asked(request)
-    # strangers are told nothing of the site's processes, and keep none of them busy
-    if not wait or client.secret is None or not applied.can_wait() or not _PLACES.acquire(blocking=False):
-        yield 0
-        return
+    def listen(orders: Sequence[Order]) -> None:
+        heard.set()
+
+    unsubscribe = MIRROR.subscribe(listen)
     try:
-        yield wait
+        yield heard
     finally:
-        _PLACES.release()
+        unsubscribe()
 
 
-def told(outcome: object) -> dict[str, Any]:
-    """Return the body: how many have applied it, where that was waited for; never which."""
-    if not isinstance(outcome, Revoked) or outcome.applied is None:
-        return {}
-    done = outcome.applied
-    return {"applied": {"by": done.by, "of": done.of, "seconds": done.seconds}}
+@asynccontextmanager
+async def listening_on_the_loop() -> AsyncIterator[asyncio.Event]:
+    """The same for a coroutine: no thread waits for it."""
+    heard, loop = asyncio.Event(), asyncio.get_running_loop()
 
+    def listen(orders: Sequence[Order]) -> None:
+        loop.call_soon_threadsafe(heard.set)
 
-def _asked(request: HttpRequest) -> float:
-    values = request.GET.getlist("wait")
-    if len(values) > 1:
-        raise BadRequest(Cause.REPEATED_PARAMETER)
-    if not values or not values[0]:
-        return 0
-    # float() also knows "nan", "1e9" and digits of other scripts
-    if not _WAIT.match(values[0]):
-        raise BadRequest
-    return float(values[0])
+    unsubscribe = MIRROR.subscribe(listen)
+    try:
+        yield heard
+    finally:
+        unsubscribe()

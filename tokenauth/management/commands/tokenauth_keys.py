@@ -60,6 +60,7 @@ class Command(BaseCommand):
         kill.add_argument("--yes", action="store_true", help="do not ask")
 
         actions.add_parser("rewrap", help="seal all keys under the first of ENCRYPTION_KEYS")
+        actions.add_parser("export-plane", help="print the keys by which a service believes Redis: a secret")
         actions.add_parser("new-encryption-key", help="print a fresh entry for ENCRYPTION_KEYS")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -69,6 +70,7 @@ class Command(BaseCommand):
             "rotate": self._rotate,
             "kill": self._kill,
             "rewrap": self._rewrap,
+            "export-plane": self._export_plane,
             "new-encryption-key": self._new_encryption_key,
         }
         try:
@@ -128,6 +130,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Sealed {rewrapped.done} keys anew.")
         if rewrapped.not_opened:
             raise CommandError(f"Not opened by any wrapping key: {', '.join(rewrapped.not_opened)}. {_LOST}")
+
+    def _export_plane(self, **_: Any) -> None:
+        # nothing else on standard output: it goes into a file or a secret store
+        for secret in keys.exported_plane(actor=ACTOR):
+            self.stdout.write(to_base64url(secret.raw))
+        self.stderr.write("Whoever has these can revoke in the site's name, and keep its news from services.")
 
     def _new_encryption_key(self, **_: Any) -> None:
         self.stdout.write(to_base64url(os.urandom(32)))

@@ -39,8 +39,9 @@ class NoSingleRedis(ImproperlyConfigured):
 
 
 def namespace(alias: str) -> str:
-    """Return what keeps two sites in one Redis apart: the alias's KEY_PREFIX."""
-    return str(django_settings.CACHES[alias].get("KEY_PREFIX") or names.DEFAULT)
+    """Return what keeps sites and their tenants in one Redis apart: the alias's KEY_PREFIX and NAMESPACE."""
+    parts = (django_settings.CACHES[alias].get("KEY_PREFIX"), conf.namespace())
+    return ".".join(filter(None, parts)) or names.DEFAULT
 
 
 def why_not(alias: str) -> str:

@@ -24,6 +24,9 @@ class Following(Protocol):
 class Notifier(Protocol):
     """One way for news to travel."""
 
+    #: For operators, at most 16 characters.
+    name: str
+
     def publish(self, orders: Sequence[Order], *, plane_id: UUID, key: bytes) -> None:
         """Tell every process of numbered, committed orders, lowest first, or raise whatever went wrong."""
 

@@ -50,9 +50,11 @@ def direct_database() -> str | None:
 class Notify:
     """Everybody listens to one channel."""
 
+    name = "notify"
+
     def __init__(self, name: str) -> None:
         self._alias = name
-        self._channel = names.channel(names.DEFAULT)
+        self._channel = names.channel(conf.namespace() or names.DEFAULT)
 
     def publish(self, orders: Sequence[Order], *, plane_id: UUID, key: bytes) -> None:
         connection = connections[database()]

@@ -26,6 +26,8 @@ _NOT_LOADED: Final = 0.05
 class RedisStream:
     """Everybody reads one stream from where his mirror stands."""
 
+    name = "redis"
+
     def __init__(self, name: str) -> None:
         self._alias = name
         self._stream = names.stream(alias.namespace(name))
