@@ -133,6 +133,20 @@ def test_pages_are_bounded_and_join(orders_api, monkeypatch):
     assert len({order["digest"] for page in pages for order in page.orders}) == 5
 
 
+def test_an_order_of_a_newer_release_does_not_end_the_reading(orders_api, monkeypatch):
+    monkeypatch.setattr(source, "PAGE", 2)
+    for number in range(1, 5):
+        an_order(str(number), number=number)
+    Plane.objects.update(n=4)
+    RevocationOrder.objects.filter(number=1).update(kind=99)
+
+    pages = [told(orders_api)]
+    while pages[-1].more:
+        pages.append(told(orders_api, str(pages[-1].cursor)))
+
+    assert [len(page.orders) for page in pages] == [1, 2]
+
+
 def test_more_than_a_page_without_numbers_is_refused_until_they_are_numbered(orders_api, monkeypatch):
     monkeypatch.setattr(source, "PAGE", 2)
     told(orders_api)
