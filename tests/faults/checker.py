@@ -147,9 +147,10 @@ def judge(
             _judge_acceptance(report, each, token, causes, lost, held, bound)
         elif each.said is Said.REFUSED:
             _judge_refusal(report, each, token, causes, failovers)
-            seen.update((each.worker, cause.id) for cause in _in_force(causes, each, bound))
-            if len(causes) == 1:  # by no other one can it have been refused
-                held.setdefault((each.worker, causes[0].id), each.ended)
+            if not each.is_refresh:
+                seen.update((each.worker, cause.id) for cause in _in_force(causes, each, bound))
+            if (cause := _only_reason(each, token, causes)) is not None:
+                held.setdefault((each.worker, cause.id), each.ended)
     report.violations += _never_healed(decisions)
     report.seen_refused = len(seen)
     return report
@@ -159,6 +160,17 @@ def _in_force(causes: Iterable[Revocation], each: Decision, bound: float) -> Ite
     return (
         cause for cause in causes if cause.committed is not None and cause.committed + bound < each.started
     )
+
+
+def _only_reason(each: Decision, token: Token, causes: Sequence[Revocation]) -> Revocation | None:
+    """The revocation by which alone a token can have been refused: this worker has it."""
+    if len(causes) != 1 or each.is_refresh or _has_ended(each, token):
+        return None
+    return causes[0]
+
+
+def _has_ended(each: Decision, token: Token) -> bool:
+    return each.wall + each.ended - each.started + SKEW >= token.exp + LEEWAY
 
 
 def _never_healed(decisions: Iterable[Decision]) -> Iterator[Violation]:
@@ -210,7 +222,7 @@ def _judge_refusal(
 ) -> None:
     if any(cause.began <= each.ended for cause in causes):
         return
-    if not each.is_refresh and each.wall + each.ended - each.started + SKEW >= token.exp + LEEWAY:
+    if not each.is_refresh and _has_ended(each, token):
         return
     # a session that the database lost cannot be refreshed
     if each.is_refresh and any(_is_within(token.obtained, failover) for failover in failovers):

@@ -211,6 +211,7 @@ class Revoker:
     def killed(self) -> None:
         """A writer that dies between COMMIT and whatever it would have told anybody."""
         with self._busy:
+            self.chance.random()  # or each child would choose what the one before it chose
             if (pid := os.fork()) == 0:
                 signal.alarm(_LIFE)  # whatever another thread held when it was forked
                 # the parent's connection: neither used nor closed here
