@@ -17,6 +17,8 @@ QUICK, SLOW = ("-m", "not slow"), ("-m", "slow")
 #: Without those that play flows statement by statement: no request is sent there for ATOMIC_REQUESTS to
 #: wrap, and what a pooler takes away is missed at a flow's first statement.
 WHOLE_FLOWS = ("-m", "not slow and (not stepwise or over_http)")
+#: For a run of few tests: loading every plugin that is installed takes as long as they do.
+PLUGINS = ("--disable-plugin-autoload", "-p", "pytest_django.plugin", "-p", "pytest_timeout")
 COVERAGE = ("--cov", "--cov-report=term", "--cov-fail-under=90")
 #: What another database could decide otherwise; all else is one for all and runs on SQLite.
 DATABASE_BOUND = ("--database-bound",)
@@ -149,5 +151,4 @@ def ci() -> list[Job]:
 
 
 def _site(stack: Stack, name: str) -> Job:
-    # a report of the whole suite's coverage is none of a site's business
-    return Tests(stack, [f"tests/sites/{name}", f"--ds=tests.sites.{name}.settings", "-q"], name)
+    return Tests(stack, [f"tests/sites/{name}", f"--ds=tests.sites.{name}.settings", "-q", *PLUGINS], name)

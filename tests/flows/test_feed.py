@@ -14,11 +14,11 @@ from tests.sessions import known, log_in
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import feed, revoke
 from tokenauth.flows.feed import Page
-from tokenauth.flows.feed.cursor import Cursor
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.key import KeyPurpose, KeyRecord
 from tokenauth.models.order import OrderKind
 from tokenauth.revocation import clock, numbering, source
+from tokenauth.revocation.cursor import Cursor
 from tokenauth.revocation.digests import digest, server_key
 from tokenauth.revocation.mirror import Kind
 from tokenauth.revocation.subjects import OfFamily, OfUser

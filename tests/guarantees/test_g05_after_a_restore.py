@@ -5,16 +5,19 @@ what followed the restore. Processes outlive all three.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from tests.factories import ClientFactory, UserFactory
+from tests.fleet import fleet
 from tests.restore import Backup
 from tests.sessions import Session, claims_of, log_in
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
-from tokenauth.models import KeyRecord, Plane, RevocationOrder, Site, TokenEvent, users
+from tokenauth.models import Client, KeyRecord, Plane, RevocationOrder, Site, TokenEvent, users
 from tokenauth.models.key import KeyPurpose, KeyState
 from tokenauth.revocation import clock as boot_clock
 from tokenauth.revocation import source
@@ -22,6 +25,8 @@ from tokenauth.revocation.process import MIRROR, ProcessMirror
 from tokenauth.revocation.subjects import Everything, OfKey, OfUser
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
+
+__all__ = ["fleet"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,3 +207,30 @@ def test_it_is_one_commit_and_stands_in_the_trail():
     assert Plane.objects.get().plane_id != before
     assert site.epoch == order.floor == event.data["new_epoch"]
     assert event.actor == "manage.py tokenauth_plane"
+
+
+@pytest.fixture
+def world(transactional_db) -> tuple[Any, Client]:
+    """Whom the site knows before it starts."""
+    return UserFactory(), ClientFactory()
+
+
+def test_a_fleet_that_stays_up_ends_what_was_lost_and_lets_people_in_again(world, fleet):
+    backup = Backup.taken()
+    for _ in range(3):
+        revoke(OfUser(users.key_of(world[0])))
+    lost = fleet.log_in(*world)["access_token"]
+
+    with fleet.line_to_each_process() as lines:
+
+        def answers(bearer: str) -> set[int]:
+            return {line.get("/auth/sessions/", bearer=bearer).status for line in lines.values()}
+
+        before = answers(lost)
+        restored(backup)
+        new_epoch()
+        call_command("tokenauth_plane", "probe", "--timeout", "20")  # fails unless all follow
+        after = answers(lost)
+        again = answers(fleet.log_in(*world)["access_token"])
+
+    assert (before, after, again) == ({200}, {401}, {200})

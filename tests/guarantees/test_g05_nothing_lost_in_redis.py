@@ -147,8 +147,10 @@ def test_a_beat_that_was_held_up_is_not_written(on_redis, redis, monkeypatch):
         return answer
 
     monkeypatch.setattr(beating.source, "ask", stopped)
+    heart = Heart()
 
-    assert not Heart().turn("news")
+    assert not heart.turn("news")
+    heart.rest()
     assert not redis.client().exists(BEAT)
 
 

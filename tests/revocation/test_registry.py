@@ -162,6 +162,16 @@ def test_who_ends_in_order_leaves_no_row_and_writes_none_afterwards(reporter, pa
     assert not MirrorProcess.objects.exists()
 
 
+def test_the_end_of_a_process_waits_for_no_report_that_hangs(reporter, monkeypatch):
+    monkeypatch.setattr(registry, "_FAREWELL", 0.01)
+    reporter.turn()
+
+    with reporter._writing:
+        reporter.leave()
+
+    assert MirrorProcess.objects.exists()
+
+
 def test_no_request_waits_for_a_report(settings, monkeypatch):
     """A registry that hangs holds nobody who checks a token."""
     settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "auto"}

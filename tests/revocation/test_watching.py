@@ -263,15 +263,19 @@ class TestOnAnEventLoop:
             async with asyncio.TaskGroup() as group:
                 for _ in range(500):
                     group.create_task(stay_open())
-                await asyncio.sleep(0.5)
+                async with asyncio.timeout(60):
+                    while len(WATCHES) < 500 or not inside:
+                        await asyncio.sleep(0.05)
                 opened.set()
                 looking = [task for task in asyncio.all_tasks() if task.get_name() == "tokenauth-watches"]
                 return len(looking), threading.active_count() - before
 
         async def stay_open() -> None:
             async with watching(claims_of_session):
+                inside.append(1)
                 await opened.wait()
 
+        inside: list[int] = []
         opened, claims_of_session = asyncio.Event(), claims_of(session.pair.access_token)
         tasks, threads = asyncio.run(open_many())
 

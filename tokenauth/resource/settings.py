@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tokenauth.tokens.encoding import from_base64url
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_KEY_LENGTH = 32
 #: Settings that an environment variable gives as a list, separated by spaces.
-_LISTS = frozenset({"audiences", "scopes", "acr"})
+_LISTS = frozenset({"audiences", "scopes", "acr", "plane_keys"})
 
 
 class Settings(BaseModel):
@@ -22,8 +25,15 @@ class Settings(BaseModel):
     #: This server's own client of kind `resource`, and a secret of it.
     client_id: str = Field(min_length=1)
     client_secret: str = Field(min_length=1, repr=False)
-    #: Whence it learns of revocations: the feed, the introspection of each token, or both.
-    source: Literal["feed", "introspection", "both"] = "feed"
+    #: Whence it learns of revocations: the feed; Redis, with the feed for the rest; the introspection of
+    #: each token; or feed and introspection.
+    source: Literal["feed", "redis", "introspection", "both"] = "feed"
+    #: Of the Redis that the site's REDIS_ALIAS names, for `source="redis"`.
+    redis_url: str = Field(default="", repr=False)
+    #: As `manage.py tokenauth_keys export-plane` prints them, for `source="redis"`.
+    plane_keys: tuple[str, ...] = Field(default=(), repr=False)
+    #: The KEY_PREFIX of the site's REDIS_ALIAS.
+    namespace: str = "default"
     #: Audiences of which a token must name one. Empty: those that the issuer's rules name.
     audiences: tuple[str, ...] = ()
     #: Scopes of which a token must carry all.
@@ -57,6 +67,20 @@ class Settings(BaseModel):
             raise ValueError("not a URL with a host and without credentials")
         return url
 
+    @field_validator("plane_keys")
+    @classmethod
+    def _are_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if not key.isascii() or len(from_base64url(key.encode("ascii"))) != _KEY_LENGTH:
+                raise ValueError("not keys of 32 bytes, base64url")
+        return keys
+
+    @model_validator(mode="after")
+    def _redis_is_named(self) -> Self:
+        if self.source == "redis" and not (self.redis_url and self.plane_keys):
+            raise ValueError("source 'redis' needs redis_url and plane_keys")
+        return self
+
     @model_validator(mode="after")
     def _all_may_be_called(self) -> Self:
         for url in (self.issuer, self.feed_url, self.introspection_url, self.jwks_url):
@@ -89,4 +113,4 @@ class Settings(BaseModel):
 
     @property
     def uses_feed(self) -> bool:
-        return self.source in {"feed", "both"}
+        return self.source in {"feed", "redis", "both"}

@@ -19,6 +19,7 @@ from tokenauth.resource.rules import Rules
 from tokenauth.resource.settings import Settings
 from tokenauth.resource.sources.feed import Feed
 from tokenauth.resource.sources.introspection import Introspection
+from tokenauth.resource.sources.redis import RedisAndFeed
 from tokenauth.resource.sources.source import Source
 from tokenauth.tokens import verify
 from tokenauth.tokens.cache import VerifiedTokens
@@ -113,12 +114,15 @@ class Verifier:
 
     def _chosen(self, endpoints: Endpoints) -> Source:
         settings, http = self.settings, self._http
-        feed = (
-            Feed(settings, http, endpoints, self._counts, self._refresh_keys) if settings.uses_feed else None
-        )
-        if settings.source == "feed" and feed is not None:
-            return feed
-        return Introspection(settings, http, endpoints, feed)
+        match settings.source:
+            case "feed":
+                return Feed(settings, http, endpoints, self._counts, self._refresh_keys)
+            case "redis":
+                return RedisAndFeed(settings, http, endpoints, self._counts, self._refresh_keys)
+            case "both":
+                feed = Feed(settings, http, endpoints, self._counts, self._refresh_keys)
+                return Introspection(settings, http, endpoints, feed)
+        return Introspection(settings, http, endpoints)
 
     def _judged(self, token: str, scopes: tuple[str, ...]) -> Accepted | Refused:
         if not token.isascii() or len(token) > verify.LARGEST_TOKEN:

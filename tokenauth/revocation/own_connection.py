@@ -40,9 +40,12 @@ def _enter_schema_of(request: BaseDatabaseWrapper, connection: BaseDatabaseWrapp
     if hasattr(connection, "set_schema"):
         connection.set_schema(getattr(request, "schema_name"))  # noqa: B009 - no base class has it
     elif connection.vendor == "postgresql":
+        was_open = request.connection is not None
         with request.cursor() as cursor:
             cursor.execute("SELECT current_setting('search_path')")
             path = cursor.fetchone()[0]
+        if not was_open:  # that of a thread of ours, which nobody else would close
+            request.close()
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('search_path', %s, false)", [path])
 

@@ -12,10 +12,12 @@ import socket
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -24,6 +26,7 @@ from tokenauth import conf
 from tokenauth.errors import UnknownPolicy
 from tokenauth.models import process
 from tokenauth.models.process import PACE, MirrorProcess
+from tokenauth.namespaces import carried
 from tokenauth.observability import log
 from tokenauth.policy import fingerprint
 from tokenauth.revocation import clock, own_connection
@@ -34,6 +37,8 @@ from tokenauth.tokens.keyring import database
 _LOADING = 0.2
 #: Seconds between two reports at least, however many orders arrive while somebody asks.
 _LEAST = 0.02
+#: Seconds that the end of a process may wait for its last report.
+_FAREWELL = 1.0
 _NO_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -42,15 +47,20 @@ def keep_reporting(stop: threading.Event) -> None:
     asked = MIRROR.to_report
     reporter = Reporter(_this_process())
     unsubscribe = MIRROR.subscribe(lambda orders: asked.set() if MIRROR.report_until else None)
-    _PRESENT[:] = [reporter]
+    _PRESENT[reporter] = carried(reporter.leave)
     try:
         while not stop.is_set():
             pause = reporter.turn()
+            # of a tenant it may have taken this thread a connection of the site's
+            connections.close_all()
             asked.wait(pause)
             asked.clear()
     finally:
         unsubscribe()
-        reporter.hang_up()
+        _PRESENT.pop(reporter, None)
+        with contextlib.suppress(Exception):
+            reporter.end()
+        connections.close_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,22 @@ class Reporter:
         return max(0.0, PACE - (clock.now() - self._said_at))
 
     def leave(self) -> None:
-        """Take the row away. One query."""
-        with self._writing:
+        """Take the row away, unless a report hangs: the row then grows old. One query."""
+        if not self._writing.acquire(timeout=_FAREWELL):
+            return
+        try:
             self._left = True
             if self._said is not None:
                 process.take_leave(self._connection(), self._process)
                 self.hang_up()
+        finally:
+            self._writing.release()
+
+    def end(self) -> None:
+        """Stop reporting; a tenant's thread ends while the process lives on, so its row goes with it."""
+        if conf.current().NAMESPACE is not None:
+            self.leave()
+        self.hang_up()
 
     def hang_up(self) -> None:
         """Let go of the connection."""
@@ -125,16 +145,17 @@ class Reporter:
         return self._own
 
 
-#: The reporter of this process; a forked child that has not begun its own must not take its parent's away.
-_PRESENT: list[Reporter] = []
+#: How each reporter of this process takes leave, in its own namespace; a forked child that has not begun its
+#: own must not take its parent's away.
+_PRESENT: dict[Reporter, Callable[..., object]] = {}
 
 
 @atexit.register
 def take_leave() -> None:
     """Leave no row behind where the process ends in order; where it does not, the row grows old."""
-    with contextlib.suppress(Exception):
-        for reporter in _PRESENT:
-            reporter.leave()
+    for leave in list(_PRESENT.values()):
+        with contextlib.suppress(Exception):
+            leave()
 
 
 if hasattr(os, "register_at_fork"):

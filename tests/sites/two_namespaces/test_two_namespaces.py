@@ -1,6 +1,7 @@
 """Two tenants in one process: keys, clients, revocations and tokens of one are none of the other's."""
 
 import threading
+import time
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -10,10 +11,10 @@ from tests.factories import PASSWORD
 from tests.http import LOGIN
 from tests.sites.two_namespaces.tenants import tenant
 from tokenauth import conf, flows
-from tokenauth.models import KeyRecord, RevocationOrder, TokenFamily, users
-from tokenauth.namespaces import PerNamespace, TooManyNamespaces
+from tokenauth.models import KeyRecord, MirrorProcess, RevocationOrder, TokenFamily, users
+from tokenauth.namespaces import PerNamespace, TooManyNamespaces, carried
 from tokenauth.revocation import clock as boot
-from tokenauth.revocation import orders
+from tokenauth.revocation import orders, registry
 from tokenauth.revocation.process import MIRRORS
 from tokenauth.revocation.subjects import Everything, OfClient, OfUser
 from tokenauth.tokens.keyring import KEYRING
@@ -159,3 +160,40 @@ class TestWhatAProcessHolds:
 def test_what_is_no_name_is_refused(name):
     with override_settings(TOKENAUTH={"NAMESPACE": lambda: name}), pytest.raises(ImproperlyConfigured):
         conf.current()
+
+
+class TestTheRowOfAProcess:
+    @pytest.fixture
+    def reporting(self, north):
+        """North's thread that says how far this process is; what it is told to end by."""
+        assert north.opens(north.log_in())
+        stop = threading.Event()
+        with tenant("north"):
+            reporter = threading.Thread(target=carried(registry.keep_reporting), args=(stop,))
+            woken = MIRRORS.here().to_report
+        reporter.start()
+        until = time.monotonic() + 30
+        while not MirrorProcess.objects.using("default").exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+        def end() -> None:
+            stop.set()
+            woken.set()
+            reporter.join(30)
+
+        yield end
+        end()
+
+    def test_lies_in_its_own_tables_and_goes_with_the_tenants_thread(self, reporting):
+        assert not MirrorProcess.objects.using("south").exists()
+
+        reporting()
+
+        assert not MirrorProcess.objects.using("default").exists()
+
+    def test_goes_when_the_process_ends_in_whichever_namespace(self, reporting):
+        with tenant("south"):
+            registry.take_leave()
+
+        assert not MirrorProcess.objects.using("default").exists()

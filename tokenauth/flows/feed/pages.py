@@ -8,11 +8,11 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows.feed.cursor import Cursor
 from tokenauth.models.key import KeyPurpose
 from tokenauth.observability import log
 from tokenauth.policy.clients import KnownClient
 from tokenauth.revocation import clock, numbering, source
+from tokenauth.revocation.cursor import Cursor
 from tokenauth.revocation.digests import digest, server_key
 from tokenauth.revocation.mirror import FOREVER, Answer, Order
 from tokenauth.tokens.encoding import to_base64url

@@ -1,4 +1,4 @@
-"""Where a reader of the feed stands. Opaque to it; an unreadable one makes it start anew."""
+"""Where a reader of the feed stands. Opaque to others; an unreadable one makes it start anew. Pure."""
 
 import re
 from dataclasses import dataclass
