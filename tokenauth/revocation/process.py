@@ -336,9 +336,9 @@ class ProcessMirror:
         if not self._loaded:
             if answer.longest_access < (longest := builtin.longest_access()):
                 source.note_access_lifetime(connection, longest)
-            self._loaded = True
             own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
-        self._asked_at = asked_at
+        # the age first: whoever sees that it is loaded may ask for it
+        self._asked_at, self._loaded = asked_at, True
         self.report_until = answer.report_until
         if self.report_until:
             self.to_report.set()
