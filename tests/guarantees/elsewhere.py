@@ -39,6 +39,6 @@ def _fresh_mirror() -> Mirror:
     mirror = Mirror()
     while (answer := source.ask(connections[database()], after=mirror.number)) is not None:
         mirror.take(answer)
-        if answer.is_complete(source.PAGE):
+        if not answer.is_full:
             break
     return mirror

@@ -140,7 +140,8 @@ PLANE = uuid.uuid4()
 
 
 def answer(*numbered: Order, n: int, own: int | None = None, plane: uuid.UUID = PLANE, waiting=()) -> Answer:
-    return Answer(plane, n, 300, 0, 0, own, numbered, tuple(waiting))
+    read_to = (numbered[-1].number, numbered[-1].id) if numbered else None
+    return Answer(plane, n, 300, 0, 0, own, numbered, tuple(waiting), read_to=read_to)
 
 
 class TestAMirrorThatPolls:

@@ -212,6 +212,26 @@ def test_more_waiting_orders_than_a_page_are_all_seen_in_one_poll(polling, boot_
     assert [session.accepts() for session in sessions] == [False] * 3
 
 
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbered", "waiting"])
+def test_a_page_of_kinds_that_this_release_does_not_know_is_not_the_last(
+    polling, boot_clock, monkeypatch, numbered
+):
+    monkeypatch.setattr(source, "PAGE", 10)
+    session = log_in()
+    assert session.accepts()
+    for _ in range(12):
+        RevocationOrder.objects.create(kind=99, key="?", at=timezone.now())
+    RevocationOrder.objects.create(kind=OrderKind.FAMILY, key=str(session.family_id), at=timezone.now())
+    if numbered:
+        numbering.number_visible(connection)
+    else:
+        monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+
+    boot_clock(0.6)
+
+    assert not session.accepts()
+
+
 def test_an_order_of_a_kind_that_this_release_does_not_know_stops_nobody(polling, boot_clock):
     session, revoked = log_in(), log_in()
     RevocationOrder.objects.create(kind=99, key="?", at=timezone.now())

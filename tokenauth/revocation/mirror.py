@@ -264,10 +264,12 @@ class Answer:
     unnumbered: tuple[Order, ...]
     #: Not 0: somebody asks until then to be told what each process applies.
     report_until: int = 0
-
-    def is_complete(self, page: int) -> bool:
-        """Whether nothing was left for another page of at most `page` orders."""
-        return len(self.numbered) < page and len(self.unnumbered) < page
+    #: Number and id of the last numbered order that was read, and the id of the last one without a number:
+    #: of a kind that this release does not know, perhaps, and then none of those above.
+    read_to: tuple[int, int] | None = None
+    waiting_to: int | None = None
+    #: Whether a page was full, so that there may be more.
+    is_full: bool = False
 
 
 @dataclass(slots=True)
@@ -295,8 +297,8 @@ class Mirror:
         self.floors.apply(answer.numbered)
         for order in answer.numbered:
             self.floors.settle(order)
-        if answer.numbered:
-            self.number, self.order_id = answer.numbered[-1].number or 0, answer.numbered[-1].id
+        if answer.read_to is not None:
+            self.number, self.order_id = answer.read_to
         self.plane_id = answer.plane_id
         self.clients_version, self.keys_version = answer.clients_version, answer.keys_version
         return True

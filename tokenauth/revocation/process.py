@@ -304,12 +304,12 @@ class ProcessMirror:
                 source.make_plane(connection)
             elif not self._taken(answer):
                 self._load_anew(answer)
-            elif answer.is_complete(source.PAGE):
+            elif not answer.is_full:
                 self._became_fresh(connection, answer, asked_at)
-                return bool(answer.unnumbered) or waiting_after > 0
-            elif answer.unnumbered:
+                return answer.waiting_to is not None or waiting_after > 0
+            elif answer.waiting_to is not None:
                 # fresh as of the first page: a late commit may hide below the id we ask above
-                waiting_after = answer.unnumbered[-1].id
+                waiting_after = answer.waiting_to
                 continue
             # read BEFORE the question: what lay in a socket must not look fresh
             asked_at = asked_at if waiting_after else clock.now()
@@ -418,7 +418,7 @@ class ProcessMirror:
                 source.make_plane(connection)
                 continue
             mirror.take(answer)
-            if answer.is_complete(source.PAGE):
+            if not answer.is_full:
                 self._followed(answer.clients_version, answer.keys_version)
                 break
         self._mirror, self._asked_at, self._loaded = mirror, asked_at, True

@@ -38,7 +38,8 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
     if not rows:
         return None
     unix = _unix_of(connection)
-    orders = [order for row in rows if (order := _order(row[7:], unix)) is not None]
+    told = sorted((row[7:] for row in rows if row[7] is not None), key=_place)
+    numbered, waiting = [row for row in told if row[1] is not None], [row for row in told if row[1] is None]
     plane_id, n, longest_access, clients_version, keys_version, own, report_until = rows[0][:7]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
@@ -47,9 +48,12 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         clients_version=clients_version or 0,
         keys_version=keys_version or 0,
         own_order=own,
-        numbered=tuple(sorted((o for o in orders if o.number is not None), key=_number)),
-        unnumbered=tuple(o for o in orders if o.number is None),
+        numbered=_known(numbered, unix),
+        unnumbered=_known(waiting, unix),
         report_until=report_until,
+        read_to=(numbered[-1][1], numbered[-1][0]) if numbered else None,
+        waiting_to=waiting[-1][0] if waiting else None,
+        is_full=len(numbered) >= PAGE or len(waiting) >= PAGE,
     )
 
 
@@ -68,8 +72,13 @@ def note_access_lifetime(connection: BaseDatabaseWrapper, seconds: int) -> None:
         )
 
 
-def _number(order: Order) -> int:
-    return order.number or 0
+def _place(row: tuple[Any, ...]) -> tuple[int, int]:
+    id_, number = row[:2]
+    return number or 0, id_
+
+
+def _known(rows: list[tuple[Any, ...]], unix: Callable[[object], float]) -> tuple[Order, ...]:
+    return tuple(order for row in rows if (order := _order(row, unix)) is not None)
 
 
 def _statement(connection: BaseDatabaseWrapper) -> str:
@@ -106,8 +115,6 @@ def _prefixed(quote: Any) -> str:
 
 def _order(row: tuple[Any, ...], unix: Callable[[object], float]) -> Order | None:
     id_, number, kind, key, floor, until = row
-    if id_ is None:
-        return None
     if (known := _KINDS.get(kind)) is None:  # of a newer release, or forged: it must not stop the others
         log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
         return None

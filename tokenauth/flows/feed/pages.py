@@ -93,14 +93,12 @@ def _asked(connection: BaseDatabaseWrapper, after: int) -> tuple[float, Answer]:
 
 
 def _is_more(answer: Answer) -> bool:
-    # not by their count: those of a kind that only a newer release knows are left out
-    return bool(answer.numbered) and (answer.numbered[-1].number or 0) < answer.n
+    return answer.read_to is not None and answer.read_to[0] < answer.n
 
 
 def _moved(cursor: Cursor | None, answer: Answer, kid: str) -> Cursor:
-    if answer.numbered:
-        last = answer.numbered[-1]
-        return Cursor(answer.plane_id, last.number or 0, last.id, kid)
+    if answer.read_to is not None:
+        return Cursor(answer.plane_id, *answer.read_to, kid)
     return cursor or Cursor(answer.plane_id, 0, None, kid)
 
 
