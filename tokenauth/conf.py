@@ -1,6 +1,7 @@
 """Settings: one dictionary `TOKENAUTH` in the site's settings, read here and nowhere else."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import _lru_cache_wrapper, lru_cache
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast
@@ -8,11 +9,15 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 from limits import parse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: What a schema, a key in Redis and a host name can bear alike.
+_NAMESPACE = re.compile(r"[a-z0-9_-]{1,63}\Z").match
 
 _CACHES: list["_lru_cache_wrapper[Any]"] = []
 
@@ -43,6 +48,8 @@ class Limits(BaseModel):
     refresh_family: Rate = "30/minute"
     #: Introspections by one resource server.
     introspect: Rate = "6000/minute"
+    #: Questions for revocations by one resource server: each of its processes asks 4 times a second.
+    feed: Rate = "60000/minute"
 
 
 class Settings(BaseModel):
@@ -78,6 +85,13 @@ class Settings(BaseModel):
     MIRROR_MEMORY: int = Field(default=64 * 2**20, ge=2**20)
     #: Database alias of tokenauth's tables; None: the router decides.
     DATABASE: str | None = None
+    #: `() -> str`, or its dotted path: the tenant whose tables are in use, where each has a schema or a
+    #: database of its own. None: there is one site. ISSUER and ACCOUNT_AUDIENCE then name it: {namespace}.
+    NAMESPACE: str | Callable[[], str] | None = None
+    #: Alias of the django-redis cache that tells processes of revocations at once; None: none does.
+    REDIS_ALIAS: str | None = None
+    #: Database alias of a direct connection to listen on; None: the own one, unless a pooler is there.
+    LISTEN_DATABASE: str | None = None
     #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
     TRIGGERS: Literal["auto", "off"] = "auto"
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
@@ -141,19 +155,58 @@ def until_settings_change(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", cached)
 
 
-@until_settings_change
 def current() -> Settings:
-    """Return the site's settings.
+    """Return the site's settings, those of the current namespace where there are several.
 
     Raises:
         ImproperlyConfigured: A value has the wrong type or range; each one is named with its path,
             never with its value.
     """
+    settings = _of_the_site()
+    return settings if settings.NAMESPACE is None else _of_namespace(namespace())
+
+
+def namespace() -> str:
+    """Return the name of the current namespace; empty where the site has no NAMESPACE.
+
+    Raises:
+        ImproperlyConfigured: It is no name: lower-case letters, digits, `-` and `_`, at most 63.
+    """
+    name_of = namespace_of_request()
+    if name_of is None:
+        return ""
+    name = name_of()
+    if type(name) is not str or not _NAMESPACE(name):
+        raise ImproperlyConfigured("TOKENAUTH[NAMESPACE] returned no name of a namespace")
+    return name
+
+
+@until_settings_change
+def namespace_of_request() -> Callable[[], str] | None:
+    """Return what names the current namespace, None where there is one site."""
+    given = _of_the_site().NAMESPACE
+    return import_string(given) if isinstance(given, str) else given
+
+
+@until_settings_change
+def _of_the_site() -> Settings:
     try:
         return Settings(**getattr(django_settings, "TOKENAUTH", {}))
     except ValidationError as invalid:
         lines = [f"TOKENAUTH[{'.'.join(map(str, e['loc']))}]: {e['msg']}" for e in invalid.errors()]
         raise ImproperlyConfigured("; ".join(lines)) from None
+
+
+@lru_cache(maxsize=1_024)
+def _of_namespace(name: str) -> Settings:
+    settings = _of_the_site()
+    named = {
+        key: getattr(settings, key).replace("{namespace}", name) for key in ("ISSUER", "ACCOUNT_AUDIENCE")
+    }
+    return settings.model_copy(update=named)
+
+
+_CACHES.append(_of_namespace)
 
 
 def unknown_keys() -> list[str]:
@@ -162,7 +215,7 @@ def unknown_keys() -> list[str]:
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in {"TOKENAUTH", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
+    if setting in {"TOKENAUTH", "CACHES", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
         for cached in _CACHES:
             cached.cache_clear()
 

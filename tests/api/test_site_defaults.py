@@ -11,6 +11,7 @@ from rest_framework.views import exception_handler
 
 from tests.http import LOGIN, REVOKE, SESSIONS, Http
 from tokenauth.errors import Cause, Refused
+from tokenauth.revocation.process import MIRROR
 
 ENDPOINTS = [LOGIN, "/auth/token/refresh/", "/auth/token/", REVOKE, "/auth/token/introspect/"]
 
@@ -101,17 +102,12 @@ def test_without_a_token_nothing_speaks_of_an_invalid_one(http: Http, settings):
 @pytest.mark.django_db(transaction=True)
 def test_a_mirror_that_cannot_tell_is_a_flat_503_with_retry_after(http: Http, ada, web, monkeypatch):
     tokens = http.log_in(ada, web)
-    monkeypatch.setattr("tokenauth.api.authentication.MIRROR", _Stale())
+    monkeypatch.setattr(MIRROR, "refused", lambda claims: Refused(Cause.STALE_MIRROR, retry_after=1))
 
     answer = http.get(SESSIONS, bearer=tokens["access_token"])
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert answer.json()["error"] == "temporarily_unavailable"
-
-
-class _Stale:
-    def refused(self, claims):
-        return Refused(Cause.STALE_MIRROR, retry_after=1)
 
 
 @pytest.mark.django_db

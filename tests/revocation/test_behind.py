@@ -15,7 +15,7 @@ from tokenauth.models.event import EventKind
 from tokenauth.models.order import OrderKind
 from tokenauth.revocation import numbering, source
 from tokenauth.revocation.mirror import Kind
-from tokenauth.revocation.process import MIRROR, Behind
+from tokenauth.revocation.process import MIRROR, MIRRORS, Behind
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,7 @@ def test_an_event_that_cannot_be_written_is_written_a_minute_later(poll, boot_cl
     poll()
     lose_orders()
     with monkeypatch.context() as broken:
-        broken.setattr(MIRROR, "_witnesses", [lambda connection, behind: 1 / 0])
+        broken.setattr(MIRRORS.here(), "_witnesses", [lambda connection, behind: 1 / 0])
         poll()
     poll()
     unwritten = incidents()

@@ -16,7 +16,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
-from tokenauth.revocation import numbering, source
+from tokenauth.revocation import numbering, process, source
 from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfUser
@@ -305,3 +305,15 @@ class TestAHint:
 def learnt(row: RevocationOrder, **changes) -> Order:
     facts = {"id": row.pk, "number": row.number, "kind": Kind(row.kind), "key": row.key, "floor": row.floor}
     return Order(**{**facts, "until": row.until.timestamp(), **changes})
+
+
+def test_who_accompanies_a_thread_that_ends_ends_with_it(settings, monkeypatch):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "auto", "NAMESPACE": lambda: "acme"}
+    monkeypatch.setattr(process, "_TURN", 0)
+    ended = threading.Event()
+    MIRROR.accompany(lambda stop: stop.wait() and ended.set())
+
+    MIRROR._start_thread()
+
+    assert ended.wait(30)
+    MIRROR.forget()

@@ -1,13 +1,15 @@
 """DRF authentication by our access tokens (RFC 6750): no query, no network."""
 
+import logging
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
+from django.db import Error, connections
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -17,14 +19,17 @@ from tokenauth.api import error_pages, request_ids
 from tokenauth.api.errors import InvalidToken, StaleMirror, TwoCredentials, bearer_challenge
 from tokenauth.api.users import TokenUser, aloaded
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace
 from tokenauth.observability import log
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRRORS
 from tokenauth.tokens import verify
 from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
 
-CACHE = VerifiedTokens(lambda: conf.current().TOKEN_CACHE)
+_CACHES = PerNamespace(lambda: VerifiedTokens[AccessClaims](lambda: conf.current().TOKEN_CACHE))
+#: The current namespace's: a token of one tenant is none of another's.
+CACHE = cast("VerifiedTokens[AccessClaims]", _CACHES)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 #: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
 _ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")
@@ -84,13 +89,17 @@ class TokenAuthentication(JWTAuthentication):
         settings = conf.current()
         if settings.REQUIRE_TLS and not request.is_secure():
             return Refused(Cause.MALFORMED)
-        claims = _verified(token, settings)
+        try:
+            claims = _verified(token, settings)
+        except Error as failure:  # the keys: of a process that has just begun, or one of them was killed
+            log.note("database_failed", level=logging.ERROR, error=type(failure).__name__)
+            return Refused(Cause.STALE_MIRROR, retry_after=1)
         if isinstance(claims, Refused):
             return claims
         accepted = self.audiences or (settings.ACCOUNT_AUDIENCE,)
         if not any(audience in accepted for audience in claims.aud):
             return Refused(Cause.AUDIENCE, claims.sid)
-        return MIRROR.refused(claims) or claims
+        return MIRRORS.here().refused(claims) or claims
 
     def _judged_in_a_thread(self, token: str, request: Request) -> AccessClaims | Refused:
         def judged() -> AccessClaims | Refused:
@@ -144,12 +153,13 @@ def _note(request: Request, refused: Refused) -> None:
 
 def _verified(token: str, settings: conf.Settings) -> AccessClaims | Refused:
     raw, now = token.encode("ascii"), time.time()
-    known = CACHE.get(raw)
+    cache = _CACHES.here()
+    known = cache.get(raw)
     if known is not None:
         return known if now < known.exp + settings.LEEWAY else Refused(Cause.EXPIRED, known.sid)
     claims = verify.access_token(
         raw, keys=KEYRING.current().access, issuer=settings.ISSUER, leeway=settings.LEEWAY, now=now
     )
     if isinstance(claims, AccessClaims):
-        CACHE.put(raw, claims)
+        cache.put(raw, claims)
     return claims

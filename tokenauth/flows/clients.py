@@ -4,9 +4,11 @@ import logging
 import secrets
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import Error, transaction
 from django.utils import timezone
 
+from tokenauth import conf
 from tokenauth.audit import trail
 from tokenauth.models import isolation
 from tokenauth.models.catalogue import Catalogue, Held
@@ -24,14 +26,42 @@ USE_PERIOD = timedelta(hours=1)
 #: When a use is tried again that could not be written.
 _USE_AGAIN = timedelta(minutes=1)
 #: When this process last wrote the use of a secret, by its primary key.
-USES: dict[int, datetime] = {}
+USES: dict[tuple[str, int], datetime] = {}
+
+
+class TooManySecrets(ValueError):
+    """As many secrets live as may; retire one first."""
+
+
+def register(client: Client, *, actor: str = "") -> None:
+    """Save a new client.
+
+    Raises:
+        ValidationError: Its id is taken or none, or it cannot be what it says.
+
+    Side effects: event `client_changed`; every process knows it within the staleness bound.
+    """
+    alias, now = database(), timezone.now()
+    if client.kind == Client.Kind.RESOURCE and (client.first_party or client.policy):
+        raise ValidationError("A resource server logs nobody in: it is not first-party and has no policy.")
+    client.full_clean()
+    with transaction.atomic(using=alias):
+        client.save(using=alias, force_insert=True)
+        _changed(EventKind.CLIENT_CHANGED, client, actor, now, {"registered": True})
+
+
+def is_public(client: Client) -> bool:
+    """Whether a client is let in without a secret: its kind demands none, and it never had one. One query."""
+    if client.kind in Client.CONFIDENTIAL:
+        return False
+    return not ClientSecret.objects.using(database()).filter(client=client).exists()
 
 
 def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None = None) -> str:
     """Make a secret for a client and return it: it is shown this once and stored nowhere.
 
     Raises:
-        ValueError: Two secrets live already; retire one first.
+        TooManySecrets: Two live already; retire one first.
 
     Side effects: event `secret_made`; every process knows the secret within the staleness bound.
     """
@@ -39,7 +69,7 @@ def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None 
     with transaction.atomic(using=alias):
         Client.objects.using(alias).select_for_update().get(pk=client.pk)
         if ClientSecret.objects.using(alias).filter(client=client).live(at=now).count() >= MOST_LIVE:
-            raise ValueError(f"a client has at most {MOST_LIVE} live secrets: retire one first")
+            raise TooManySecrets(f"a client has at most {MOST_LIVE} live secrets, retire one first")
         secret = PREFIX + secrets.token_urlsafe(32)
         ClientSecret.objects.using(alias).create(
             client=client,
@@ -73,16 +103,17 @@ def note_secret_use(pk: int, *, at: datetime) -> None:
         pk: The secret's primary key.
         at: The flow's one clock.
     """
-    written = USES.get(pk)
+    secret = (conf.namespace(), pk)
+    written = USES.get(secret)
     if written is not None and abs(at - written) < USE_PERIOD:
         return
-    USES[pk] = at  # first: others who use it at this moment need not write it too
+    USES[secret] = at  # first: others who use it at this moment need not write it too
     alias = database()
     try:
         with isolation.short_locks(using=alias):
             ClientSecret.objects.using(alias).note_use(pk, at=at, unless_since=at - USE_PERIOD)
     except Error as failure:
-        USES[pk] = at - USE_PERIOD + _USE_AGAIN
+        USES[secret] = at - USE_PERIOD + _USE_AGAIN
         log.note("secret_use_not_noted", level=logging.WARNING, error=type(failure).__name__)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 from django.db import connections, transaction
 from django.utils import timezone
@@ -15,6 +16,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.client import Client, ClientSecret
 from tokenauth.models.key import KeyPurpose
+from tokenauth.namespaces import PerNamespace
 from tokenauth.observability import log
 from tokenauth.policy import builtin
 from tokenauth.policy.builtin import Policy
@@ -178,7 +180,7 @@ def _known(client: Client, secrets: list[ClientSecret]) -> KnownClient:
         scopes=_texts(client.scopes, "scopes"),
         disabled=client.disabled_at is not None,
         # one whose last secret was retired must not become a public client
-        is_confidential=bool(secrets) or client.kind in {Client.Kind.SERVICE, Client.Kind.RESOURCE},
+        is_confidential=bool(secrets) or client.kind in Client.CONFIDENTIAL,
         secrets=live,
     )
 
@@ -238,7 +240,9 @@ def digest_of(secret: str, mac: Callable[[bytes], bytes]) -> bytes:
     return mac(b"client secret 1|" + secret.encode("utf-8", "surrogatepass"))
 
 
-DIRECTORY = Directory()
+_DIRECTORIES = PerNamespace(Directory)
+#: The current namespace's.
+DIRECTORY = cast("Directory", _DIRECTORIES)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=DIRECTORY.after_fork)
+    os.register_at_fork(after_in_child=_DIRECTORIES.after_fork)

@@ -15,6 +15,9 @@ from tokenauth.revocation.table import Entry, Table, hash_of, whole
 from tokenauth.tokens.claims import AccessClaims
 
 FOREVER: Final = float("inf")
+#: Site epochs from here on are unix seconds: a new history began then (`tokenauth_plane new-epoch`), and
+#: no counting reaches them.
+ERA: Final = 1_000_000_000
 
 
 class Kind(IntEnum):
@@ -259,6 +262,8 @@ class Answer:
     own_order: int | None
     numbered: tuple[Order, ...]
     unnumbered: tuple[Order, ...]
+    #: Not 0: somebody asks until then to be told what each process applies.
+    report_until: int = 0
 
     def is_complete(self, page: int) -> bool:
         """Whether nothing was left for another page of at most `page` orders."""

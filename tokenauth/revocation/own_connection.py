@@ -19,6 +19,8 @@ def opened(alias: str, *, patience: float) -> BaseDatabaseWrapper:
     connection = connections.create_connection(alias)
     connection.inc_thread_sharing()
     _bound_waiting(connection)
+    if conf.current().NAMESPACE is not None:
+        _enter_schema_of(connections[alias], connection)
     bound_statements(connection, patience)
     return connection
 
@@ -31,6 +33,21 @@ def bound_statements(connection: BaseDatabaseWrapper, seconds: float) -> None:
             cursor.execute(f"SET statement_timeout = {round(seconds * 1000)}")
         elif connection.vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
             cursor.execute(f"SET SESSION max_statement_time = {seconds}")
+
+
+def _enter_schema_of(request: BaseDatabaseWrapper, connection: BaseDatabaseWrapper) -> None:
+    # a tenant may be a schema of the connection that the site has chosen, by a wrapper or by SQL
+    if hasattr(connection, "set_schema"):
+        connection.set_schema(getattr(request, "schema_name"))  # noqa: B009 - no base class has it
+    elif connection.vendor == "postgresql":
+        was_open = request.connection is not None
+        with request.cursor() as cursor:
+            cursor.execute("SELECT current_setting('search_path')")
+            path = cursor.fetchone()[0]
+        if not was_open:  # that of a thread of ours, which nobody else would close
+            request.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('search_path', %s, false)", [path])
 
 
 def _bound_waiting(connection: BaseDatabaseWrapper) -> None:

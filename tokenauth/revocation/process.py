@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from django.db import Error, connections
@@ -13,10 +14,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
 from tokenauth.errors import Cause, Refused
+from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
-from tokenauth.revocation import clock, numbering, own_connection, source
-from tokenauth.revocation.mirror import Answer, Floors, Kind, Mirror, Order
+from tokenauth.revocation import clock, head_start, numbering, own_connection, source
+from tokenauth.revocation.mirror import ERA, Answer, Floors, Kind, Mirror, Order
+from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
 
@@ -25,8 +28,8 @@ _SWEEP = 60
 _SWEEPING = 0.005
 #: Seconds between two lines about too many orders.
 _ALARM = 60
-#: Site epochs from here on are unix seconds, which no counter reaches: `tokenauth_plane new-epoch`.
-_NEW_EPOCH = 1_000_000_000
+#: Seconds the thread of one namespace among several lives.
+_TURN = 60
 #: Questions one poll asks at most: 10 million orders.
 _MOST_PAGES = 2_000
 
@@ -80,6 +83,8 @@ class ProcessMirror:
         self._start_anew()
         self._abandoned: list[object] = []
         self._companions: list[Companion] = []
+        #: Name of what shortens the wait for the next poll, for operators: set by whoever provides it.
+        self.notifier = "polling"
         self._listeners: list[Listener] = []
         self._witnesses: list[Witness] = []
 
@@ -123,6 +128,11 @@ class ProcessMirror:
             self.wake()
         else:
             self._tell(applied)
+
+    def position(self) -> tuple[UUID, int] | None:
+        """Return plane and number that the mirror has come to; None before its first answer."""
+        mirror = self._mirror
+        return (mirror.plane_id, mirror.number) if self._loaded and mirror.plane_id else None
 
     def wake(self) -> None:
         """Have the thread ask the database now instead of at its next turn."""
@@ -189,6 +199,7 @@ class ProcessMirror:
         """Start anew at the next check: for tests and after a fork."""
         self._stop.set()
         self._woken.set()
+        self.to_report.set()
         with self._draining:
             self._drop_connection()
         self._start_anew()
@@ -220,6 +231,10 @@ class ProcessMirror:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._woken = threading.Event()
+        #: Until when somebody asks what this process applies: the last answer's; 0 for nobody.
+        self.report_until = 0
+        #: Set after each answer that asks for it.
+        self.to_report = threading.Event()
         self._own: BaseDatabaseWrapper | None = None
 
     def _accept_stale(self, age: float, bound: float) -> None:
@@ -235,6 +250,7 @@ class ProcessMirror:
 
     def _drain(self, patience: float) -> None:
         """Ask once, or wait for the answer another request is waiting for."""
+        numbered: Sequence[Order] = ()
         before, bound = self._asked_at, conf.current().STALENESS_BOUND
         if clock.now() - self._failed_at < bound / 4:
             return  # not each request waits for a database that just did not answer
@@ -242,32 +258,40 @@ class ProcessMirror:
             return
         try:
             if self._asked_at == before or clock.now() - self._asked_at > bound / 2:
-                self._poll()
+                numbered = self._poll()
         finally:
             self._draining.release()
+        publishing.publish(numbered, self._mirror.plane_id)
 
-    def _poll(self) -> None:
+    def _poll(self) -> Sequence[Order]:
+        """Ask the database; return what it was left to us to number, which nobody has told of yet."""
         began, was_open = clock.now(), self._own is not None
-        if self._attempt():
-            return
+        numbered = self._attempt()
         # a connection that its server closed long ago fails at once: a new one may do
         at_once = clock.now() - began < conf.current().STALENESS_BOUND / 8
-        if not (was_open and at_once and self._attempt()):
+        if numbered is None and was_open and at_once:
+            numbered = self._attempt()
+        if numbered is None:
             self._failed_at = clock.now()
+        return numbered or ()
 
-    def _attempt(self) -> bool:
+    def _attempt(self) -> Sequence[Order] | None:
+        """Do as `_poll`; None where the database did not answer."""
+        numbered: Sequence[Order] = ()
         try:
             connection = self._connection()
+            if not self._loaded and not self._mirror.number:
+                self._mirror = head_start.mirror(connection) or self._mirror
             if self._ask_until_complete(connection):
                 # after the mirror is fresh: whoever numbers may have to wait for a writer
-                numbering.number_visible(connection)
+                numbered = numbering.number_visible(connection)
             self._keep_small()
             self._bear_witness(connection)
         except Error as failure:
             log.note("poll_failed", level=logging.WARNING, error=type(failure).__name__)
             self._drop_connection()
-            return False
-        return True
+            return None
+        return numbered
 
     def _ask_until_complete(self, connection: BaseDatabaseWrapper) -> bool:
         """Apply all there is; return whether orders wait for their number."""
@@ -315,6 +339,9 @@ class ProcessMirror:
             self._loaded = True
             own_connection.bound_statements(connection, conf.current().STALENESS_BOUND / 4)
         self._asked_at = asked_at
+        self.report_until = answer.report_until
+        if self.report_until:
+            self.to_report.set()
 
     def _load_anew(self, answer: Answer) -> None:
         """Start from the first order again; what is held stays in force and is served meanwhile."""
@@ -336,7 +363,7 @@ class ProcessMirror:
         if new is None:
             return
         begun_anew = new.floors.floor(Kind.SITE)
-        if begun_anew >= _NEW_EPOCH and begun_anew > former.floor(Kind.SITE):
+        if begun_anew >= ERA and begun_anew > former.floor(Kind.SITE):
             former = former.only(Kind.KID)  # all else is older than the site is now; a key forges its age
         new.adopt(former)
         self._mirror, self._beside, self._sweeping = new, None, iter(())
@@ -421,6 +448,8 @@ class ProcessMirror:
             if self._thread is None or not self._thread.is_alive():
                 if self._thread is None:
                     self._turned_at = clock.now()
+                if self._stop.is_set():  # the former thread has ended, and told those beside it
+                    self._stop = threading.Event()
                 self._thread = self._thread_for(self._keep_fresh, "tokenauth-mirror")
                 try:
                     self._thread.start()
@@ -437,23 +466,38 @@ class ProcessMirror:
             log.note("thread_does_not_run", level=logging.WARNING, idle=round(idle, 3))
 
     def _thread_for(self, work: Companion, name: str) -> threading.Thread:
-        return threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        return threading.Thread(target=carried(work), args=(self._stop,), name=name, daemon=True)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         woken = self._woken
-        while not stop.is_set():
-            woken.wait(conf.current().STALENESS_BOUND / 4)
-            woken.clear()
-            self._turned_at = clock.now()
-            if self._draining.acquire(blocking=False):
-                try:
-                    if not stop.is_set():
-                        self._poll()
-                finally:
-                    self._draining.release()
+        # where there are many namespaces, one that nobody asks for has no thread: a request starts the next
+        ends_at = clock.now() + _TURN if conf.current().NAMESPACE else float("inf")
+        try:
+            while not stop.is_set() and clock.now() < ends_at:
+                woken.wait(conf.current().STALENESS_BOUND / 4)
+                woken.clear()
+                self._turned_at = clock.now()
+                self._take_turn(stop)
+        finally:
+            stop.set()
+
+    def _take_turn(self, stop: threading.Event) -> None:
+        numbered: Sequence[Order] = ()
+        if self._draining.acquire(blocking=False):
+            try:
+                if not stop.is_set():
+                    numbered = self._poll()
+            finally:
+                self._draining.release()
+        if numbered:
+            publishing.publish(numbered, self._mirror.plane_id)
+            # it may have taken this thread a connection of the site's
+            connections.close_all()
 
 
-MIRROR = ProcessMirror()
+MIRRORS = PerNamespace(ProcessMirror)
+#: The current namespace's.
+MIRROR = cast("ProcessMirror", MIRRORS)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=MIRROR.after_fork)
+    os.register_at_fork(after_in_child=MIRRORS.after_fork)

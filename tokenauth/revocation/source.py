@@ -11,7 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
-from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.models.database_clock import milliseconds
+from tokenauth.models.order import LONGEST_REPORTS, Plane, RevocationOrder
 from tokenauth.observability import log
 from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
 
@@ -37,8 +38,8 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
     if not rows:
         return None
     unix = _unix_of(connection)
-    orders = [order for row in rows if (order := _order(row[6:], unix)) is not None]
-    plane_id, n, longest_access, clients_version, keys_version, own = rows[0][:6]
+    orders = [order for row in rows if (order := _order(row[7:], unix)) is not None]
+    plane_id, n, longest_access, clients_version, keys_version, own, report_until = rows[0][:7]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
         n=n,
@@ -48,6 +49,7 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         own_order=own,
         numbered=tuple(sorted((o for o in orders if o.number is not None), key=_number)),
         unnumbered=tuple(o for o in orders if o.number is None),
+        report_until=report_until,
     )
 
 
@@ -85,10 +87,17 @@ def _statement(connection: BaseDatabaseWrapper) -> str:
     waiting = f"SELECT * FROM ({some} IS NULL AND {key} > %s ORDER BY {key} LIMIT {PAGE}) b"  # noqa: S608
     return (
         f"SELECT p.plane_id, p.n, p.longest_access, {version(Held.CLIENTS)}, {version(Held.KEYS)}, own.id, "  # noqa: S608
-        f"{_prefixed(quote)} "
+        f"{_asked(connection)}, {_prefixed(quote)} "
         f"FROM {plane} p LEFT JOIN {orders} own ON own.{number} = %s "
         f"LEFT JOIN ({numbered} UNION ALL {waiting}) o ON 1 = 1 WHERE p.id = 1"
     )
+
+
+def _asked(connection: BaseDatabaseWrapper) -> str:
+    """Until when reports are asked for, 0 for never: whoever wrote it, not for longer than is agreed."""
+    now = milliseconds(connection)
+    most = LONGEST_REPORTS * 1000
+    return f"CASE WHEN p.report_until BETWEEN {now} AND {now} + {most} THEN p.report_until ELSE 0 END"
 
 
 def _prefixed(quote: Any) -> str:

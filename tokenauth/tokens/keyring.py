@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
@@ -11,6 +12,7 @@ from django.utils import timezone
 from tokenauth.errors import NoUsableKey
 from tokenauth.models.catalogue import Catalogue, Held
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
+from tokenauth.namespaces import PerNamespace
 from tokenauth.observability import log
 from tokenauth.tokens import records
 from tokenauth.tokens.keys import AccessKey, Secret, SymmetricKey, access_key, header_segment
@@ -212,7 +214,9 @@ def _symmetric(record: KeyRecord, secret: Secret) -> SymmetricKey:
     return SymmetricKey(secret.raw, record.kid, header)
 
 
-KEYRING = Keyring()
+_KEYRINGS = PerNamespace(Keyring)
+#: The current namespace's.
+KEYRING = cast("Keyring", _KEYRINGS)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=KEYRING.after_fork)
+    os.register_at_fork(after_in_child=_KEYRINGS.after_fork)

@@ -72,10 +72,10 @@ def mode() -> Mode:
     """
     if why_not() is not None:
         return Mode.SIGNALS
-    alias = database()
-    if alias not in _FOUND or _FOUND[alias].is_past():
-        _FOUND[alias] = _Found(Mode.TRIGGERS, None) if is_current() else _Found.missing()
-    return _FOUND[alias].mode
+    where = (conf.namespace(), database())
+    if where not in _FOUND or _FOUND[where].is_past():
+        _FOUND[where] = _Found(Mode.TRIGGERS, None) if is_current() else _Found.missing()
+    return _FOUND[where].mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class _Found:
         return self.until is not None and clock.now() >= self.until
 
 
-#: What this process found, by alias.
-_FOUND: dict[str, _Found] = {}
+#: What this process found, by namespace and alias.
+_FOUND: dict[tuple[str, str], _Found] = {}
 
 
 def forget() -> None:
