@@ -69,7 +69,7 @@ def test_a_revocation_of_another_process_is_told_by_the_next_poll(session, boot_
     before = list(heard)
 
     boot_clock(0.6)
-    module.ask()
+    WATCHES.ask()
 
     assert before == []
     assert heard == [Cause.ENDED]
@@ -189,6 +189,22 @@ def test_an_order_is_judged_for_those_alone_whom_it_can_concern(session, monkeyp
     revoke(OfFamily(session.family_id))
 
     assert len(judged) == 1
+
+
+def test_a_tenant_hears_of_its_own_orders_alone(session, settings):
+    tenant = ["one"]
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "NAMESPACE": lambda: tenant[0]}
+    _, heard = watched(session)
+    order = Order(1, None, Kind.FAMILY, str(session.family_id), 0, time.time() + 99)
+
+    tenant[0] = "another"
+    MIRROR._tell([order])
+    of_another = list(heard)
+    tenant[0] = "one"
+    MIRROR._tell([order])
+
+    assert of_another == []
+    assert heard == [Cause.ENDED]
 
 
 @pytest.mark.parametrize("mirror", ["auto", "request"])

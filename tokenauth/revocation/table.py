@@ -114,7 +114,8 @@ class Table:
             if not found:
                 return None
             slot += 1
-        return self._read(hash_, shard.floors[slot], shard.ends[slot])
+        floor, end = shard.floors[slot], shard.ends[slot]
+        return (floor, end) if floor != _MOST != end else self._read(hash_, floor, end)
 
     def raise_to(self, key: str, floor: int, until: float) -> None:
         """Raise a key's floor and end, each to at least this."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
@@ -20,9 +20,10 @@ from django.db import connections
 
 from tokenauth import conf
 from tokenauth.errors import Cause
+from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.revocation.mirror import Floors, Kind, Order
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRRORS
 from tokenauth.tokens.claims import LARGEST_COUNT, AccessClaims
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ _LOOKS = 8
 class Watch:
     """One open connection's token. `ended` says why it ended, None while it lives."""
 
-    __slots__ = ("__weakref__", "_on_end", "claims", "ended", "subjects")
+    __slots__ = ("__weakref__", "_of", "_on_end", "claims", "ended", "subjects")
 
     def __init__(self, claims: AccessClaims, on_end: Callable[[Cause], None]) -> None:
         # a refresh ends no connection: its holder is the same, and a thief ends the family
@@ -42,10 +43,11 @@ class Watch:
         self.ended: Cause | None = None
         self.subjects = _subjects(claims)
         self._on_end = on_end
+        self._of = _PER_NAMESPACE.here()
 
     def stop(self) -> None:
         """Watch no longer; nothing is called any more."""
-        WATCHES.remove(self)
+        self._of.remove(self)
 
     def end(self, cause: Cause) -> None:
         self.ended = cause
@@ -59,6 +61,8 @@ class Watches:
     """All of a process."""
 
     def __init__(self) -> None:
+        self._mirror = MIRRORS.here()
+        self._mirror.subscribe(self.heard)
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -69,6 +73,9 @@ class Watches:
         #: Unix seconds before which none expires.
         self._first_end = inf
         self._thread: threading.Thread | None = None
+        self._tasks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+
+    after_fork = start_anew
 
     def __len__(self) -> int:
         return len(self._all)
@@ -81,7 +88,7 @@ class Watches:
             for subject in watch.subjects:
                 self._by_subject.setdefault(subject, set()).add(watch)
         # after it is in: an order that comes now is told, one that came before is held
-        refused = MIRROR.refused(watch.claims)
+        refused = self._mirror.refused(watch.claims)
         if refused is not None:
             self._end(watch, refused.cause)
 
@@ -101,7 +108,7 @@ class Watches:
     def look(self) -> None:
         """End what has expired, and everything when nobody can tell any more. No query."""
         settings = conf.current()
-        if settings.MIRROR != "each-check" and MIRROR.is_too_old():
+        if settings.MIRROR != "each-check" and self._mirror.is_too_old():
             for watch in self._snapshot():
                 self._end(watch, Cause.STALE_MIRROR)
         now = time.time() - settings.LEEWAY  # as a verifier: who connects again must not be sent away
@@ -116,8 +123,31 @@ class Watches:
         """Look from a thread, as long as there is somebody to look for."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._looking, name="tokenauth-watches", daemon=True)
+                self._thread = threading.Thread(
+                    target=carried(self._looking), name="tokenauth-watches", daemon=True
+                )
                 self._thread.start()
+
+    def keep_looking_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look from a task of the loop, as long as there is somebody to look for."""
+        task = self._tasks.get(loop)
+        if task is None or task.done():
+            self._tasks[loop] = loop.create_task(self._looking_on_a_loop(), name="tokenauth-watches")
+
+    async def _looking_on_a_loop(self) -> None:
+        asking: asyncio.Future[None] | None = None
+        ask = carried(self.ask)
+        while self._all:
+            await asyncio.sleep(conf.current().STALENESS_BOUND / _LOOKS)
+            # not waited for: a database that is silent must not keep us from seeing that it is
+            if asking is None or asking.done():
+                asking = asyncio.ensure_future(sync_to_async(_apart, thread_sensitive=False)(ask))
+            self.look()
+
+    def ask(self) -> None:
+        """Have a process without traffic hear of news: its mirror polls, by its thread or here."""
+        if conf.current().MIRROR != "each-check":
+            self._mirror.stale()
 
     def _looking(self) -> None:
         while True:
@@ -126,7 +156,7 @@ class Watches:
                     self._thread = None
                     return
             time.sleep(conf.current().STALENESS_BOUND / _LOOKS)
-            _apart(ask)
+            _apart(self.ask)
             self.look()
 
     def heard(self, orders: Sequence[Order]) -> None:
@@ -156,11 +186,12 @@ class Watches:
             watch.end(cause)
 
 
-WATCHES = Watches()
-MIRROR.subscribe(WATCHES.heard)
+_PER_NAMESPACE = PerNamespace(Watches)
+#: The current namespace's.
+WATCHES = cast("Watches", _PER_NAMESPACE)
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=WATCHES.start_anew)
+    os.register_at_fork(after_in_child=_PER_NAMESPACE.after_fork)
 
 
 def watch(claims: AccessClaims, on_end: Callable[[Cause], None]) -> Watch:
@@ -223,7 +254,7 @@ async def watching(claims: AccessClaims) -> AsyncIterator[Alive]:
         claims: Of a verified access token.
     Side effects: the mirror's thread starts, and one task for all watches of the loop.
     """
-    loop = asyncio.get_running_loop()
+    loop, watches = asyncio.get_running_loop(), _PER_NAMESPACE.here()
     ended: asyncio.Future[Cause] = loop.create_future()
 
     def end(cause: Cause) -> None:
@@ -237,20 +268,14 @@ async def watching(claims: AccessClaims) -> AsyncIterator[Alive]:
     new = Watch(claims, on_end)
     try:
         # a thread of its own: a site's synchronous views must not hold it up
-        await sync_to_async(_apart, thread_sensitive=False)(lambda: WATCHES.add(new))
-        _keep_looking(loop)
+        await sync_to_async(_apart, thread_sensitive=False)(carried(lambda: watches.add(new)))
+        watches.keep_looking_on(loop)
         yield Alive(ended)
     finally:
         new.stop()
 
 
-def ask() -> None:
-    """Have a process without traffic hear of news: its mirror polls, by its thread or here."""
-    if conf.current().MIRROR != "each-check":
-        MIRROR.stale()
-
-
-def _apart(work: Callable[[], None]) -> None:
+def _apart(work: Callable[[], object]) -> None:
     """Do it in a thread that nobody else tidies up after."""
     try:
         work()
@@ -263,25 +288,6 @@ async def _next(source: AsyncIterator[T]) -> tuple[T] | tuple[()]:
         return (await anext(source),)
     except StopAsyncIteration:
         return ()
-
-
-_LOOKING: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]]" = WeakKeyDictionary()
-
-
-def _keep_looking(loop: asyncio.AbstractEventLoop) -> None:
-    task = _LOOKING.get(loop)
-    if task is None or task.done():
-        _LOOKING[loop] = loop.create_task(_looking(), name="tokenauth-watches")
-
-
-async def _looking() -> None:
-    asking: asyncio.Future[None] | None = None
-    while len(WATCHES):
-        await asyncio.sleep(conf.current().STALENESS_BOUND / _LOOKS)
-        # not waited for: a database that is silent must not keep us from seeing that it is
-        if asking is None or asking.done():
-            asking = asyncio.ensure_future(sync_to_async(_apart, thread_sensitive=False)(ask))
-        WATCHES.look()
 
 
 def _subjects(claims: AccessClaims) -> tuple[tuple[Kind, str], ...]:
