@@ -26,6 +26,10 @@ _IN_FLIGHT = 1
 REACH = 3
 
 
+#: Revocations by an epoch, which only counts up.
+_EPOCHS = frozenset({"site", "client", "device", "user", "password"})
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A broken promise: which, and the facts that show it."""
@@ -83,7 +87,8 @@ def _shown(violation: Violation) -> dict[str, Any]:
 class _Index:
     """Revocations by what they are about."""
 
-    def __init__(self, revocations: Iterable[Revocation]) -> None:
+    def __init__(self, revocations: Iterable[Revocation], failovers: Iterable[Failover]) -> None:
+        self._failovers = tuple(failovers)
         self._of: dict[tuple[str, str], list[Revocation]] = defaultdict(list)
         for each in revocations:
             self._of[each.kind, each.key].append(each)
@@ -100,13 +105,16 @@ class _Index:
             ("password", token.user, user),
             ("generation", token.family, token.generation),
         )
+        # its epochs may be of a history that was lost, and count again what they counted there
+        is_of_a_lost_history = any(_is_within(token.obtained, each) for each in self._failovers)
         final = (("family", token.family), ("token", token.jti), ("key", token.kid))
         found = [
             each
             for kind, key, stamp in measured
             for each in self._of.get((kind, key), ())
             # who had it before the revocation began is meant, whatever it is stamped with
-            if stamp < each.floor or (token.obtained < each.began and kind not in ("before", "generation"))
+            if stamp < each.floor
+            or (token.obtained < each.began and kind in _EPOCHS and not is_of_a_lost_history)
         ]
         return found + [each for subject in final for each in self._of.get(subject, ())]
 
@@ -130,7 +138,7 @@ def judge(
     report, known = Report(), {token.id: token for token in tokens}
     report.revocations.update(each.kind for each in revocations)
     report.ways.update(each.way for each in revocations)
-    index = _Index(revocations)
+    index = _Index(revocations, failovers)
     dead_of = {token.id: index.about(token) for token in tokens}
     lost = {each.id for each in revocations if _is_lost(each, failovers)}
     held: dict[tuple[int, str], float] = {}

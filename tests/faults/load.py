@@ -50,10 +50,14 @@ class Session:
 
     client: str
     refresh: str
-    bearer: str
-    token: Token
+    #: Access token and what it says: replaced together, since watchers read it meanwhile.
+    shown: tuple[str, Token]
     #: A refresh was sent and never answered: it may have happened.
     is_unsure: bool = False
+
+    @property
+    def token(self) -> Token:
+        return self.shown[1]
 
 
 @dataclass
@@ -101,7 +105,7 @@ class Caller:
 
     def held(self, *, dead: bool) -> list[tuple[str, Token]]:
         """Return the tokens that this caller holds, with what each says."""
-        return [*self._dead] if dead else [(session.bearer, session.token) for session in [*self._live]]
+        return [*self._dead] if dead else [session.shown for session in [*self._live]]
 
     def run(self) -> None:
         while not self._crowd.is_last.is_set():
@@ -117,7 +121,7 @@ class Caller:
             self._show(*self._chance.choice(self._dead))
             return
         session = self._chance.choice(self._live)
-        if self._chance.random() < 0.05 or self._show(session.bearer, session.token) is Said.REFUSED:
+        if self._chance.random() < 0.05 or self._show(*session.shown) is Said.REFUSED:
             self._refresh(session)
 
     def _show_all_again(self) -> None:
@@ -138,10 +142,7 @@ class Caller:
         form = {"username": self._chance.choice(USERS), "password": PASSWORD, "client_id": client}
         answer = self._call("POST", "/auth/login/", form=form)
         if answer.status == 200:
-            token = self._noted(answer)
-            self._live.append(
-                Session(client, str(answer.body["refresh_token"]), str(answer.body["access_token"]), token)
-            )
+            self._live.append(Session(client, str(answer.body["refresh_token"]), self._noted(answer)))
         elif answer.status:
             self._write(None, answer, _said(answer))
 
@@ -168,11 +169,10 @@ class Caller:
         self._supersede(session, began, now() if was_early else None)
         session.is_unsure = False
         session.refresh = str(answer.body["refresh_token"])
-        session.bearer = str(answer.body["access_token"])
-        session.token = self._noted(answer)
+        session.shown = self._noted(answer)
 
     def _bury(self, session: Session) -> None:
-        self._dead.append((session.bearer, session.token))
+        self._dead.append(session.shown)
 
     def _supersede(self, session: Session, began: float, committed: float | None) -> None:
         token, floor = session.token, session.token.generation + 1
@@ -180,10 +180,11 @@ class Caller:
             Revocation(f"{token.id}r", "generation", token.family, floor, began, committed, way="refresh")
         )
 
-    def _noted(self, answer: Answer) -> Token:
-        token = read(str(answer.body["access_token"]), f"{self._crowd.site}{next(self._crowd.ids)}")
+    def _noted(self, answer: Answer) -> tuple[str, Token]:
+        bearer = str(answer.body["access_token"])
+        token = read(bearer, f"{self._crowd.site}{next(self._crowd.ids)}")
         self._crowd.tokens.write(token)
-        return token
+        return bearer, token
 
     def _write(
         self,

@@ -168,6 +168,16 @@ class TestFailover:
 
         assert found(decided(Said.ACCEPTED, 160), revocations=[rotated], failovers=[self.FAILOVER]) == []
 
+    def test_a_token_of_the_lost_seconds_is_judged_by_its_epochs_alone(self):
+        counted_twice = replace(TOKEN, obtained=101, epochs=(0, 0, 0, 4))
+        again = replace(REVOKED, id="o2", began=110, committed=110, order=12)
+
+        accepted = decided(Said.ACCEPTED, 160)
+        history = {"tokens": [counted_twice], "revocations": [again]}
+
+        assert found(accepted, failovers=[self.FAILOVER], **history) == []
+        assert found(accepted, **history) == ["accepted later than the bound"]
+
     def test_a_session_of_the_lost_seconds_may_be_refused(self):
         begun = replace(TOKEN, obtained=101)
         refused = decided(Said.REFUSED, 110, is_refresh=True)

@@ -234,7 +234,7 @@ def test_a_report_is_logged_and_kept_and_soon_after_only_summed_up(orders_api, c
 
     lines = [line.getMessage() for line in caplog.records]
     assert [line.partition("refused=")[2] for line in lines] == ["audience:2", "audience:3,expired:1"]
-    assert feed.last_reports("orders-api", "nobody")["orders-api"]["rules"] == "r1"
+    assert feed.last_reports("orders-api", "nobody")["orders-api"].rules == "r1"
 
 
 def test_a_server_that_gets_other_rules_is_logged_at_once(orders_api, clock, caplog):

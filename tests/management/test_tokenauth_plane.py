@@ -10,9 +10,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from tests.factories import ClientFactory
 from tests.fleet import fleet, stopped
 from tests.live import PROCESSES
-from tokenauth.flows import plane, revoke
+from tokenauth.errors import Cause
+from tokenauth.flows import feed, plane, revoke
 from tokenauth.flows.plane.probe import PREFIX
 from tokenauth.models import MirrorProcess, Plane, RevocationOrder, Site, TokenEvent, process
 from tokenauth.models.order import OrderKind
@@ -69,6 +71,19 @@ class TestStatus:
     def test_before_anything_there_is_nothing_and_nothing_is_made(self):
         assert run("status")[0] == "plane not made yet, newest number 0"
         assert not Plane.objects.exists()
+
+    def test_it_tells_of_services_elsewhere(self, quick):
+        ClientFactory(client_id="orders-api", resource=True)
+        ClientFactory(client_id="silent-api", resource=True)
+        feed.note_report("orders-api", rules="r1", in_step=False, refused={Cause.AUDIENCE: 2})
+
+        shown = run("status")
+
+        (line,) = [line for line in shown if line.startswith("service ")]
+        assert line.startswith("service orders-api: of other rules, heard at 20")
+        assert line.endswith("refused: audience 2")
+        (told,) = json.loads("\n".join(run("status", "--json")))["services"]
+        assert (told["client_id"], told["rules"], told["in_step"]) == ("orders-api", "r1", False)
 
     def test_it_names_nobody_who_was_revoked(self, quick):
         revoke(OfUser("ada@example.test"), actor="eve@example.test")

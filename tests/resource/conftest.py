@@ -1,5 +1,6 @@
 """The world of a service elsewhere: an issuer in this process, asked as over the network."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 from tests.factories import ClientFactory, UserFactory, secret_of
 from tests.live import live_site
@@ -40,8 +42,12 @@ class Issuer(httpx2.BaseTransport):
         self.asked.append(request.url.path)
         if self.is_cut:
             raise httpx2.ConnectError("no route to host")
-        answer = self.instead(request)
-        return self._site.handle_request(request) if answer is None else answer
+        try:
+            answer = self.instead(request)
+            return self.answered(request) if answer is None else answer
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                connections.close_all()  # a thread that ends leaves none behind
 
     def answered(self, request: httpx2.Request) -> httpx2.Response:
         """The site's own answer, read to its end."""

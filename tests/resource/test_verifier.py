@@ -1,9 +1,11 @@
 """A service elsewhere, fed by the site: fresh within the bound, else it says that nobody can tell."""
 
+import asyncio
 import logging
 import uuid
 
 import pytest
+from django.db import connection
 
 from tests.factories import ClientFactory, UserFactory, secret_of
 from tests.resource.conftest import ISSUER, ORDERS, why_refused
@@ -13,6 +15,7 @@ from tokenauth.flows import revoke
 from tokenauth.models import Client, Plane, RevocationOrder, users
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.resource import Accepted
+from tokenauth.revocation import numbering
 from tokenauth.revocation.subjects import (
     Everything,
     OfClient,
@@ -361,6 +364,55 @@ def test_an_expired_token_is_refused_though_it_was_accepted_before(world, clock,
     clock.shift(400)
 
     assert why_refused(verifier.verify(session.pair.access_token)) is Cause.EXPIRED
+
+
+@pytest.mark.parametrize("source", ["feed", "introspection", "both"])
+def test_on_an_event_loop_only_what_may_wait_goes_into_a_thread(world, boot_clock, monkeypatch, source):
+    verifier, session = world.verifier(source=source, audiences=(ORDERS,)), world.log_in()
+    token, threads = session.pair.access_token, []
+
+    real = asyncio.to_thread
+
+    async def in_a_thread(function, *args, **kwargs):
+        threads.append(function)
+        return await real(function, *args, **kwargs)
+
+    monkeypatch.setattr(asyncio, "to_thread", in_a_thread)
+
+    for _ in range(3):
+        assert isinstance(asyncio.run(verifier.averify(token)), Accepted)
+    assert len(threads) == 1
+    boot_clock(0.45)
+    if source == "introspection":
+        boot_clock(0.5)
+    asyncio.run(verifier.averify(token))
+    assert len(threads) == 2
+    asyncio.run(verifier.averify("header.of.nobody"))
+    assert len(threads) == 3
+
+
+def test_an_answer_that_was_overtaken_takes_no_end_away(world, boot_clock):
+    """Two threads ask; the one that asked first is answered last, of an order that had no number then."""
+    verifier, session = world.verifier(), world.log_in()
+    assert isinstance(verifier.verify(session.pair.access_token), Accepted)
+    revoke(OfUser("4711"))
+    RevocationOrder.objects.update(number=None, until=None)
+    Plane.objects.update(n=0)
+    feed = verifier._source
+
+    def overtaken(request):
+        world.issuer.instead = lambda request: None
+        answer = world.issuer.answered(request)
+        numbering.number_visible(connection)
+        boot_clock(0.1)
+        feed._poll(wait=0, patience=1)
+        return answer
+
+    world.issuer.instead = overtaken
+    feed._poll(wait=0, patience=1)
+    feed._held.drop_expired(2**40)
+
+    assert len(feed._held) == 0
 
 
 def test_no_secret_is_in_a_repr(world):

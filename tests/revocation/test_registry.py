@@ -162,6 +162,22 @@ def test_who_ends_in_order_leaves_no_row_and_writes_none_afterwards(reporter, pa
     assert not MirrorProcess.objects.exists()
 
 
+def test_a_database_that_went_back_is_told_at_once_who_is_there(reporter, pass_by, written):
+    """A restored registry knows nobody, and the runbook asks it a moment later."""
+    reporter.turn()
+    MirrorProcess.objects.all().delete()
+    Plane.objects.begin_anew()
+    pass_by(0.6)
+    MIRROR.stale()
+    assert MIRROR.to_report.is_set()
+
+    reporter.turn()
+    reporter.turn()
+
+    assert written == [0, 0]
+    assert MirrorProcess.objects.live().exists()
+
+
 def test_the_end_of_a_process_waits_for_no_report_that_hangs(reporter, monkeypatch):
     monkeypatch.setattr(registry, "_FAREWELL", 0.01)
     reporter.turn()

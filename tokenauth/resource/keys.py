@@ -60,12 +60,16 @@ class KeySet:
                     self._unknown.add(header)
         return header in self._keys
 
+    def is_due(self) -> bool:
+        """Whether what is held is as old as the issuer allows."""
+        return clock.now() >= self._due_at and clock.now() - self._asked_at > _SHORTEST
+
     def refresh(self, *, seconds: float) -> None:
         """Ask again once what is held is as old as the issuer allows; who comes meanwhile uses it on."""
-        if clock.now() < self._due_at:
+        if not self.is_due():
             return
         with _held(self._asking, 0) as is_held:
-            if is_held and clock.now() >= self._due_at and clock.now() - self._asked_at > _SHORTEST:
+            if is_held and self.is_due():
                 self._unknown = set()
                 self._ask(seconds)
 

@@ -92,7 +92,9 @@ class Verifier:
         return outcome
 
     async def averify(self, token: str, *, scopes: tuple[str, ...] = ()) -> Accepted | Refused:
-        """Do as `verify` in a thread: whatever it waits for, the event loop goes on."""
+        """Do as `verify`; what may have to wait does so in a thread, and the event loop goes on."""
+        if self._asks_nobody(token):
+            return self.verify(token, scopes=scopes)
         return await asyncio.to_thread(self.verify, token, scopes=scopes)
 
     def health(self) -> dict[str, object]:
@@ -123,6 +125,14 @@ class Verifier:
                 feed = Feed(settings, http, endpoints, self._counts, self._refresh_keys)
                 return Introspection(settings, http, endpoints, feed)
         return Introspection(settings, http, endpoints)
+
+    def _asks_nobody(self, token: str) -> bool:
+        if not token.isascii() or len(token) > verify.LARGEST_TOKEN:
+            return True
+        raw = token.encode("ascii")
+        knows_key = raw.partition(b".")[0] in self._keys.permitted(frozenset())
+        keeps_keys = self.settings.uses_feed or not self._keys.is_due()
+        return knows_key and keeps_keys and self._source.is_ready(raw)
 
     def _judged(self, token: str, scopes: tuple[str, ...]) -> Accepted | Refused:
         if not token.isascii() or len(token) > verify.LARGEST_TOKEN:

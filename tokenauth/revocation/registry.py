@@ -63,12 +63,19 @@ def keep_reporting(stop: threading.Event) -> None:
         connections.close_all()
 
 
+def report_again(*args: object) -> None:
+    """Let this process report at once: a mirror has found that the database went back."""
+    MIRROR.to_report.set()
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What a report was about: another one is due once any of it differs."""
 
     asked_until: int
     number: int
+    #: How often the database went back: its rows of processes went back with it.
+    behind: int
 
 
 class Reporter:
@@ -87,8 +94,9 @@ class Reporter:
         health, asked_until = MIRROR.health(), MIRROR.report_until
         if health.age is None:
             return _LOADING
-        said = _Said(asked_until, health.number)
-        is_asked = bool(asked_until) and said != self._said
+        said = _Said(asked_until, health.number, health.behind)
+        went_back = self._said is not None and said.behind != self._said.behind
+        is_asked = went_back or (bool(asked_until) and said != self._said)
         now = clock.now()
         since = now - self._said_at
         if is_asked and since < _LEAST:

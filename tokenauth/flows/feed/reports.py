@@ -69,18 +69,25 @@ def note_report(client_id: str, *, rules: str, in_step: bool, refused: Mapping[C
         in_step=str(in_step).lower(),
         refused=",".join(f"{cause}:{count}" for cause, count in sorted(counts.items())) or None,
     )
-    entry = {"rules": rules, "in_step": in_step, "at": now.isoformat(), "refused": counts}
+    entry = [rules, in_step, now.isoformat(), counts]
     try:
         caches[conf.current().LIMITS_CACHE].set(_key(client_id), entry, _KEPT)
     except Exception as failure:  # whatever a cache's back end raises: the answer does not hang on it
         log.note("report_not_kept", level=logging.WARNING, error=type(failure).__name__)
 
 
-def last_reports(*client_ids: str) -> dict[str, dict[str, object]]:
-    """Return what these resource servers last said to any process that shares the cache."""
+def last_reports(*client_ids: str) -> dict[str, Report]:
+    """Return what these resource servers last said to any process that shares the cache; no query."""
     keys = {_key(client_id): client_id for client_id in client_ids}
-    found = caches[conf.current().LIMITS_CACHE].get_many(keys)
-    return {keys[key]: entry for key, entry in found.items()}
+    try:
+        found = caches[conf.current().LIMITS_CACHE].get_many(keys)
+    except Exception as failure:  # whatever a cache's back end raises: nobody was heard of, then
+        log.note("reports_not_read", level=logging.WARNING, error=type(failure).__name__)
+        return {}
+    return {
+        keys[key]: Report(rules, in_step, datetime.fromisoformat(at), refused=Counter(counts))
+        for key, (rules, in_step, at, counts) in found.items()
+    }
 
 
 def _key(client_id: str) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tokenauth import conf
 from tokenauth.flows import applied
+from tokenauth.flows.plane.services import Service, services
 from tokenauth.models.order import OrderKind, Plane, RevocationOrder
 from tokenauth.models.process import MirrorProcess
 from tokenauth.revocation import clock
@@ -56,6 +57,8 @@ class Status:
     backlog_late: int
     last: LastOrder | None
     processes: tuple[Process, ...]
+    #: Resource servers elsewhere.
+    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def status() -> Status:
         backlog_late=_still_waiting(waiting, until=began + bound),
         last=_last(),
         processes=tuple(rows),
+        services=services(),
     )
 
 

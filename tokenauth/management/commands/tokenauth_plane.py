@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tokenauth.flows import plane
 from tokenauth.flows.plane import LONGEST_PROBE, Process, Status
+from tokenauth.flows.plane.services import Service
 
 ACTOR = "manage.py tokenauth_plane"
 _COLUMNS = ("process", "number", "behind", "age", "heard", "rules", "release", "notifier")
@@ -102,6 +103,7 @@ def _as_text(found: Status) -> Iterator[str]:
     if found.last is not None:
         at = found.last.at.isoformat(sep=" ", timespec="seconds")
         yield f"last order: {found.last.kind}, number {found.last.number}, of {at}"
+    yield from map(_service, found.services)
     if not found.processes:
         yield _NOBODY
         return
@@ -109,6 +111,13 @@ def _as_text(found: Status) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _service(each: Service) -> str:
+    step = "in step" if each.in_step else "of other rules"
+    counts = ", ".join(f"{cause} {count}" for cause, count in sorted(each.refused.items()))
+    at = each.heard_at.isoformat(sep=" ", timespec="seconds")
+    return f"service {each.client_id}: {step}, heard at {at}" + (f", refused: {counts}" if counts else "")
 
 
 def _row(each: Process) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from tokenauth.tokens.encoding import from_base64url
 
 #: Seconds between two sweeps of expired entries.
 _SWEEP = 60
+#: Part of the bound below which nobody has to ask: less than the half at which requests do.
+_READY = 0.4
 #: Questions one poll asks at most: 10 million orders.
 _MOST_PAGES = 2_000
 _LONGEST_CURSOR = 1_024
@@ -51,6 +53,10 @@ class Feed:
         self._accepted_stale = 0
         self._swept_at = clock.now()
         self._start_anew()
+
+    def is_ready(self, token: bytes) -> bool:
+        """Whether a token can be judged without asking anybody, for a while yet."""
+        return self._loaded and clock.now() - self._asked_at <= self._rules.bound * _READY
 
     def stale(self) -> Refused | None:
         """Bring what is known up to date if it has to be; say so when it cannot be."""
@@ -148,6 +154,8 @@ class Feed:
         went_on = cursor != self._cursor
         if key != self._held.key or (told.reset and went_on):
             return  # another thread started anew meanwhile: what it was told holds all of this
+        if went_on and told.as_of <= self._asked_at:
+            return  # older than what is known: it could only take an end away that was given since
         if told.rules is not None:
             self._rules = told.rules
         if told.reset:

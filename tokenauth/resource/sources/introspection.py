@@ -28,6 +28,11 @@ class Introspection:
         self._answers: OrderedDict[bytes, tuple[bool, float]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def is_ready(self, token: bytes) -> bool:
+        known = self._answers.get(hashlib.sha256(token).digest())
+        is_known = known is not None and clock.now() < known[1] - self.rules().bound / 10
+        return is_known and (self._feed is None or self._feed.is_ready(token))
+
     def stale(self) -> Refused | None:
         return None if self._feed is None else self._feed.stale()
 

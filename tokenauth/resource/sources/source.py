@@ -11,6 +11,9 @@ from tokenauth.tokens.claims import AccessClaims
 class Source(Protocol):
     """What a verifier asks on each request. Nothing is raised; no network while it is fresh."""
 
+    def is_ready(self, token: bytes) -> bool:
+        """Whether a token can be judged without asking anybody, for a while yet."""
+
     def stale(self) -> Refused | None:
         """Bring what is known up to date if it has to be; say so when it cannot be."""
 
