@@ -281,6 +281,18 @@ def test_a_password_of_the_alias_opens_the_server(on_redis, tmp_path):
     assert not publishing.BREAKER.is_open()
 
 
+def test_an_alias_of_another_protocol_or_that_decodes_is_read_as_any(on_redis, redis, listener, elsewhere):
+    address = f"{redis.url}?protocol=3&decode_responses=True"
+    on_redis.CACHES = {**on_redis.CACHES, "news": cache(address)}
+    session = log_in()
+    assert session.accepts()
+    listener()
+
+    revoke_of(session)
+
+    wait_for(lambda: not session.accepts(), "the order arrives")
+
+
 def test_connections_do_not_cross_a_fork(on_redis):
     clients = publishing.alias.CLIENTS
     mine = clients.hurried("news")

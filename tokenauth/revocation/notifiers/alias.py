@@ -24,13 +24,14 @@ PATIENCE: Final = 0.25
 #: The same on a request's path: together no more than the one above.
 HURRY: Final = (0.1, 0.15)
 
-# named by the alias, they would let the caller wait on
-_WAITING: Final = (
+# named by the alias, they would let the caller wait on, or give answers another shape
+_NOT_TAKEN_OVER: Final = (
     "max_connections",
     "timeout",
     "retry_on_timeout",
     "retry_on_error",
     "health_check_interval",
+    "protocol",
 )
 
 
@@ -126,7 +127,7 @@ def _made(alias: str, connect: float, answer: float) -> Redis:
     factory: Any = _factory(cache, options)
     # not `connect`: it shares one pool among all that have the same address
     pool = factory.get_connection_pool(factory.make_connection_params(_primary(cache)))
-    for name in _WAITING:
+    for name in _NOT_TAKEN_OVER:
         pool.connection_kwargs.pop(name, None)
     # after the address, whose own parameters count more than any option
     pool.connection_kwargs.update(limits)
