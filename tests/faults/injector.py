@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from redis import Redis, RedisError
 
 from tests.faults.facts import Failover, now
@@ -81,8 +80,10 @@ class Injector:
         """The site's machine sleeps; afterwards its monotonic clock has not noticed (F22)."""
         return self.asleep(self._some(1.5, 4))
 
-    def asleep(self, seconds: float, *, revoked: Callable[[], object] = lambda: None) -> Fault:
-        """Stop the site for so long, its way to the database for a second more; revoke meanwhile."""
+    def asleep(
+        self, seconds: float, *, silence: float = 1, revoked: Callable[[], object] = lambda: None
+    ) -> Fault:
+        """Stop the site for so long, its way to the database a `silence` longer; revoke meanwhile."""
         workers = self.site.workers()
         self.site.signal(workers, signal.SIGSTOP)
         self.world.proxy.change("database", "silent")
@@ -93,7 +94,7 @@ class Injector:
             self.site.offsets.move(monotonic=-seconds)
             self.site.signal(workers, signal.SIGCONT)
         try:
-            yield 1
+            yield silence
         finally:
             self.world.proxy.change("database", "pass")
 
@@ -245,10 +246,9 @@ class Injector:
 
     def transaction_elsewhere(self) -> Fault:
         """A batch job in another database of the server holds its snapshot."""
-        with contextlib.suppress(psycopg.Error), self.world.primary.connect("postgres") as other:
-            other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            other.execute("SELECT txid_current()")
-            yield self._some(2, 6)
+        seconds = self._some(2, 6)
+        self.revoker.tell("elsewhere", seconds)
+        yield seconds
 
 
 def _trim(client: Redis) -> None:

@@ -4,8 +4,8 @@ Whoever revokes: one process that ends sessions of every kind by chance, and say
     python -m tests.faults.revoker FOLDER SEED PACE
 
 It reads commands, one a line, and answers each: `pause`, `resume`, `missing` (with those of its revocations
-that the database no longer has), `revoke KIND`, and what a writer can suffer: `late SECONDS`, `killed`,
-`raising`, `rolled-back`; these happen soon after the answer.
+that the database no longer has), `revoke KIND`, and what a writer can suffer: `late SECONDS`, `elsewhere
+SECONDS`, `killed`, `raising`, `rolled-back`; these happen soon after the answer.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from pathlib import Path
 from uuid import UUID
 
 import django
+import psycopg
 
 django.setup()
 
@@ -208,6 +209,19 @@ class Revoker:
 
         threading.Thread(target=hold, daemon=True).start()
 
+    def elsewhere(self, seconds: float) -> None:
+        """A batch job in another database of the same server, which is none of the site's."""
+
+        def hold() -> None:
+            server = connection.get_connection_params()
+            named = {name: server[name] for name in ("host", "port", "user")}
+            with contextlib.suppress(psycopg.Error), psycopg.connect(**named, dbname="postgres") as other:
+                other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                other.execute("SELECT txid_current()")
+                time.sleep(seconds)
+
+        threading.Thread(target=hold, daemon=True).start()
+
     def killed(self) -> None:
         """A writer that dies between COMMIT and whatever it would have told anybody."""
         with self._busy:
@@ -273,8 +287,8 @@ def main() -> None:
         command, *arguments = line.split()
         said: object = "done"
         match command:
-            case "late":
-                revoker.late(float(arguments[0]))
+            case "late" | "elsewhere":
+                getattr(revoker, command)(float(arguments[0]))
             case "revoke":
                 revoker.revoke_now(arguments[0])
             case "missing":

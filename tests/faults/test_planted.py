@@ -5,6 +5,7 @@ On the code as it is nothing is violated; `tests/guarantees/breaks/g04_*` and `g
 then the checker has to say so. What chance finds is `make faults`.
 """
 
+import functools
 import os
 
 import pytest
@@ -70,17 +71,21 @@ def test_without_the_database_nobody_is_let_in(violated):
 
 def test_a_machine_that_slept_knows_that_it_is_old(violated):
     def course(injector):
-        yield from injector.asleep(7, revoked=lambda: injector.revoker.tell("revoke", "site"))
+        revoked = functools.partial(injector.revoker.tell, "revoke", "site")
+        yield from injector.asleep(5.5, silence=3, revoked=revoked)
 
     # a bound so long that even a busy machine asks within the half of it that nobody doubts
-    assert violated(course, bound=4) == set()
+    assert violated(course, pace=1, bound=4) == set()
 
 
 def test_a_verified_token_is_not_remembered_beyond_its_end(violated):
     def course(injector):
-        yield 30
+        for _ in range(3):
+            injector.revoker.tell("revoke", "family")
+        yield 32
 
-    assert violated(course) == set()
+    # nobody else is revoked: tokens must reach their end
+    assert violated(course, pace=0) == set()
 
 
 def test_a_mirror_from_before_the_fork_is_each_childs_own(violated):
