@@ -12,7 +12,8 @@ from tests.resource.conftest import ISSUER, ORDERS, why_refused
 from tests.sessions import claims_of
 from tokenauth.errors import Cause
 from tokenauth.flows import revoke
-from tokenauth.models import Client, Plane, RevocationOrder, users
+from tokenauth.flows.plane import new_epoch
+from tokenauth.models import AccountState, Client, Plane, RevocationOrder, users
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.resource import Accepted
 from tokenauth.revocation import numbering
@@ -288,6 +289,25 @@ class TestAnotherHistory:
 
         assert "database_behind" in caplog.text
         assert why_refused(verifier.verify(token)) is Cause.ENDED
+
+    def test_who_logs_in_again_after_a_restore_is_accepted(self, world, boot_clock):
+        verifier, session = world.verifier(), world.log_in()
+        assert isinstance(verifier.verify(session.pair.access_token), Accepted)
+        for _ in range(3):
+            revoke(OfUser(users.key_of(session.user)))
+        boot_clock(0.6)
+        assert why_refused(verifier.verify(session.pair.access_token)) is Cause.ACCOUNT_CHANGED
+        RevocationOrder.objects.all().delete()
+        Plane.objects.update(n=0)
+        AccountState.objects.all().delete()
+        new_epoch()
+        KEYRING.forget()
+
+        again = world.log_in(user=session.user)
+        boot_clock(0.6)
+
+        assert isinstance(verifier.verify(again.pair.access_token), Accepted)
+        assert why_refused(verifier.verify(session.pair.access_token)) is Cause.REVOKED
 
     def test_another_plane_key_loses_nothing(self, world, boot_clock):
         verifier, session, later = world.verifier(), world.log_in(), world.log_in()

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenauth.errors import Cause
 from tokenauth.revocation.digests import OF_THE_SITE, digest
-from tokenauth.revocation.mirror import FOREVER, KINDS, Floors, Kind, Order
+from tokenauth.revocation.mirror import ERA, FOREVER, KINDS, Floors, Kind, Order
 from tokenauth.tokens.claims import LATEST_SECOND, AccessClaims
 
 _LARGEST_FLOOR = 2**63 - 1
@@ -16,26 +16,41 @@ class Held:
     """Orders under each digest key that they came with: what an older key told stays until it expires."""
 
     def __init__(self) -> None:
-        self._tables: dict[bytes, Floors] = {}
+        #: The newest first.
+        self._tables: tuple[tuple[bytes, Floors], ...] = ()
         #: Of the digests that come now.
         self.key = b""
 
     def start(self, key: bytes) -> None:
-        """Take in orders under this key from now on. What is held stays in force."""
-        self._tables = {**self._tables, key: self._tables.get(key) or Floors()}
+        """Take in a history from its beginning, under this key. What is held stays in force meanwhile."""
+        self._tables = ((key, Floors()), *self._tables)
         self.key = key
 
     def take(self, orders: Iterable[Order]) -> None:
         """Take in orders; in any order and any number of times they give the same."""
-        floors = self._tables[self.key]
+        floors = self._tables[0][1]
         for order in orders:
             floors.apply((order,))
             if order.until != FOREVER:
                 floors.settle(order)
 
+    def became_whole(self) -> None:
+        """Say that all of the history is here: what an earlier one told stays, unless this is a new era."""
+        (key, floors), *former = self._tables
+        era = floors.floor(Kind.SITE)
+        kept = []
+        for their_key, theirs in former:
+            if era >= ERA and era > theirs.floor(Kind.SITE):
+                theirs = theirs.only(Kind.KID)  # all else is older than the site is now; a key forges its age
+            if their_key == key:
+                floors.merge(theirs)
+            elif len(theirs):
+                kept.append((their_key, theirs))
+        self._tables = ((key, floors), *kept)
+
     def why_refused(self, claims: AccessClaims, shadow: "Shadow") -> Cause | None:
         """Judge a verified token: the cause for which it is dead, None while it lives."""
-        for key, floors in self._tables.items():
+        for key, floors in self._tables:
             known = shadow.claims if key == shadow.key else shadow_of(claims, key).claims
             if (cause := floors.why_refused(known)) is not None:
                 return cause
@@ -47,12 +62,13 @@ class Held:
         Args:
             now: Unix seconds.
         """
-        for floors in self._tables.values():
+        for _, floors in self._tables:
             floors.drop_expired(now)
-        self._tables = {key: floors for key, floors in self._tables.items() if key == self.key or len(floors)}
+        newest, *former = self._tables
+        self._tables = (newest, *(each for each in former if len(each[1])))
 
     def __len__(self) -> int:
-        return sum(len(floors) for floors in self._tables.values())
+        return sum(len(floors) for _, floors in self._tables)
 
 
 class Shadow:

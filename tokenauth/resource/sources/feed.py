@@ -168,6 +168,7 @@ class Feed:
             self._cursor = told.cursor
         if told.more or not self._rules.hash or not self._held.key:
             return
+        self._held.became_whole()
         self._asked_at, self._loaded = max(self._asked_at, told.as_of), True
         if clock.now() - self._swept_at > _SWEEP:
             self._held.drop_expired(time.time())
