@@ -12,7 +12,7 @@ from django.db import connections
 from tests.sessions import log_in, why_refused
 from tokenauth.errors import Cause
 from tokenauth.revocation import own_connection
-from tokenauth.revocation.process import MIRROR, ProcessMirror
+from tokenauth.revocation.process import MIRROR, MIRRORS, ProcessMirror
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_who_waits_for_another_s_answer_does_not_ask_again(polling, boot_clock, 
     session = log_in()
     session.accepts()
     boot_clock(0.6)
-    mirror, asked = MIRROR, []
+    mirror, asked = MIRRORS.here(), []
 
     def answered_meanwhile(**kwargs) -> bool:
         mirror._asked_at += 0.6
@@ -107,9 +107,10 @@ def test_it_takes_no_connection_of_a_pool_that_a_fork_would_share(polling, monke
         own.close()
 
 
-def test_a_child_of_a_parent_that_polls_by_a_thread_starts_its_own(settings):
+def test_a_child_of_a_parent_that_polls_by_a_thread_starts_its_own(settings, monkeypatch):
     settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "auto"}
     MIRROR.forget()
+    monkeypatch.setattr(MIRRORS.here(), "_companions", [])  # whose connections outlive the test
     session = log_in()
     assert session.accepts()
     parents = MIRROR._thread

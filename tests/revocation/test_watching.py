@@ -15,7 +15,7 @@ from tokenauth.flows import revoke
 from tokenauth.models import users
 from tokenauth.revocation import watching as module
 from tokenauth.revocation.mirror import Kind, Order
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRROR, MIRRORS
 from tokenauth.revocation.subjects import Everything, OfFamily, OfToken, OfUser
 from tokenauth.revocation.watching import WATCHES, Watch, watch, watching
 
@@ -212,6 +212,7 @@ def test_a_process_without_traffic_hears_of_it_all_the_same(settings, monkeypatc
     monkeypatch.undo()
     settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": mirror, "STALENESS_BOUND": 0.4}
     MIRROR.forget()
+    monkeypatch.setattr(MIRRORS.here(), "_companions", [])  # whose connections outlive the test
     session, ended = log_in(), threading.Event()
     watch(claims_of(session.pair.access_token), lambda cause: ended.set())
 

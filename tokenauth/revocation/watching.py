@@ -156,8 +156,9 @@ class Watches:
                     self._thread = None
                     return
             time.sleep(conf.current().STALENESS_BOUND / _LOOKS)
-            _apart(self.ask)
-            self.look()
+            if self._all:  # nobody else's mirror is woken for one that has left
+                _apart(self.ask)
+                self.look()
 
     def heard(self, orders: Sequence[Order]) -> None:
         """End those whom the orders concern."""
