@@ -1,0 +1,86 @@
+"""What a case works with: workers, rounds, and the run that takes its figures."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from benchmarks import pairing
+from benchmarks.databases import Databases
+from benchmarks.results import Measurement, Run
+from benchmarks.workers import Deed, Worker
+
+
+class Bench:
+    """One run's means. A case is a function that is given it."""
+
+    def __init__(
+        self, run: Run, databases: Databases, *, redis_url: str, prefix: str, repeats: int | None
+    ) -> None:
+        self.run = run
+        self.quick = run.quick
+        self.repeats = repeats or (5 if run.quick else 15)
+        self.redis_url, self.prefix = redis_url, prefix
+        self._databases = databases
+        self._stack = ExitStack()
+
+    @contextmanager
+    def case(self) -> Iterator[None]:
+        """End the workers of a case with it."""
+        with ExitStack() as self._stack:
+            yield
+
+    def pick(self, whole: Any, quick: Any) -> Any:
+        """What a whole run measures, or a quick one."""
+        return quick if self.quick else whole
+
+    def environ(self, site: str, **options: str) -> dict[str, str]:
+        """The environment of a site's process, its database a new one."""
+        own = self._databases.copy(site, lambda url: self._migrate(site, url))
+        self._stack.callback(self._databases.drop, own)
+        return {**self._means(own), **options}
+
+    def worker(self, site: str, **options: str) -> Worker:
+        """Start a process of a site on a new database."""
+        return self.beside(site, self.environ(site, **options))
+
+    def beside(self, site: str, environ: Mapping[str, str]) -> Worker:
+        """Start a process of a site in an environment that another has too."""
+        return self._stack.enter_context(Worker(site, environ))
+
+    def compare(self, case: str, what: str, deeds: Mapping[str, Deed], *, seconds: float = 0.1) -> None:
+        """Measure deeds in turn, each for so long a sample."""
+        subjects = {who: deed.calibrate(seconds).seconds for who, deed in deeds.items()}
+        self.rounds(case, what, "s", subjects)
+
+    def compare_computing(
+        self, case: str, what: str, deeds: Mapping[str, Deed], *, seconds: float = 0.05
+    ) -> None:
+        """Measure deeds that wait for nothing, in processor time."""
+        subjects = {who: deed.calibrate(seconds).processor_seconds for who, deed in deeds.items()}
+        self.rounds(case, what, "s", subjects)
+
+    def rounds(
+        self,
+        case: str,
+        what: str,
+        unit: str,
+        subjects: Mapping[str, Callable[[], float]],
+        repeats: int | None = None,
+    ) -> None:
+        """Measure in turn what deeds do not say by themselves."""
+        self.record(case, what, unit, pairing.interleaved(subjects, repeats or self.repeats))
+
+    def record(self, case: str, what: str, unit: str, samples: Mapping[str, Sequence[float]]) -> None:
+        """Keep figures."""
+        self.run.measurements.append(Measurement(case, what, unit, samples))
+
+    def _means(self, database_url: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": self.redis_url,
+            "CACHE_PREFIX": self.prefix,
+        }
+
+    def _migrate(self, site: str, url: str) -> None:
+        with Worker(site, self._means(url)) as worker:
+            worker.call("migrate")

@@ -1,0 +1,177 @@
+"""
+A process of one site that makes deeds and does them when told: `python -m benchmarks.sites.worker ours 7`.
+
+The number is that of an open file, over which it is told by pickled pairs of method and arguments.
+"""
+
+import importlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import django
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from benchmarks import pairing
+
+
+class Worker:
+    """What the harness may ask of a site."""
+
+    def __init__(self, deeds: Any) -> None:
+        self._deeds = deeds
+        self._made: dict[str, Any] = {}
+
+    def migrate(self) -> None:
+        """Make the site's tables."""
+        from django.core.management import call_command  # noqa: PLC0415 - needs the site's settings
+
+        call_command("migrate", verbosity=0)
+
+    def make(self, handle: str, name: str, how: dict[str, Any]) -> None:
+        """Make a deed, to be named by its handle from now on."""
+        self._made[handle] = self._deeds.made(name, **how)
+
+    def forget(self, handle: str) -> None:
+        """Let go of a deed."""
+        self._made.pop(handle, None)
+
+    def times_for(self, handle: str, seconds: float) -> int:
+        """How often it can be done in so many seconds."""
+        deed = self._made[handle]
+        if hasattr(deed, "ready"):
+            deed.ready()
+            return max(1, int(seconds / pairing.seconds_of(deed)))
+        return pairing.times_for(deed, seconds)
+
+    def seconds_each(self, handle: str, times: int) -> float:
+        """The seconds that it takes, on average."""
+        deed = self._made[handle]
+        if not hasattr(deed, "ready"):
+            return pairing.seconds_each(deed, times)
+        taken = 0.0
+        for _ in range(times):
+            deed.ready()
+            taken += pairing.seconds_of(deed)
+        return taken / times
+
+    def processor_seconds_each(self, handle: str, times: int) -> float:
+        """The same in the processor's time of this thread, for what waits for nothing."""
+        return pairing.seconds_each(self._made[handle], times, time.thread_time)
+
+    def do(self, handle: str) -> object:
+        """Do it once; what it returns is told."""
+        deed = self._made[handle]
+        if hasattr(deed, "ready"):
+            deed.ready()
+        return deed()
+
+    def seconds_in_threads(self, handles: list[str], times: int) -> float:
+        """Do deeds at once, each so many times in a thread of its own; the seconds until all are done."""
+        together = threading.Barrier(len(handles) + 1)
+        failures: list[BaseException] = []
+
+        def work(deed: Callable[[], object]) -> None:
+            try:
+                deed()  # opens this thread's connection
+                together.wait()
+                for _ in range(times):
+                    deed()
+            except BaseException as failure:
+                failures.append(failure)
+                together.abort()
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work, args=(self._made[handle],)) for handle in handles]
+        for thread in threads:
+            thread.start()
+        together.wait()
+        started = time.perf_counter()
+        for thread in threads:
+            thread.join()
+        taken = time.perf_counter() - started
+        if failures:
+            raise failures[0]
+        return taken
+
+    def statements(self, handle: str) -> list[str]:
+        """Do it once more; the SQL that it sends from this thread, transaction control left out."""
+        deed = self._made[handle]
+        deed()
+        if hasattr(deed, "ready"):
+            deed.ready()
+        with CaptureQueriesContext(connection) as sent:
+            deed()
+        control = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET ", "PREPARE ")
+        return [each["sql"] for each in sent.captured_queries if not each["sql"].startswith(control)]
+
+    def wal(self, handle: str, times: int) -> float:
+        """The bytes of write-ahead log a deed costs on average, all that happens on the server included."""
+        deed, taken = self._made[handle], 0
+        for _ in range(times):
+            if hasattr(deed, "ready"):
+                deed.ready()
+            before = self._lsn()
+            deed()
+            taken += self._lsn() - before
+        return taken / times
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the site's database answers."""
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return [] if cursor.description is None else cursor.fetchall()
+
+    def seconds_of_queries(self, handle: str) -> list[float]:
+        """Do it once; the seconds that each of its transactions or lone statements took."""
+        taken: list[float] = []
+
+        def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return execute(sql, params, many, context)
+            finally:
+                taken.append(time.perf_counter() - started)
+
+        with connection.execute_wrapper(timed):
+            self._made[handle]()
+        return taken
+
+    def resident(self) -> tuple[int, int]:
+        """Bytes of this process in memory, now and at most."""
+        with open("/proc/self/status") as lines:  # noqa: PTH123 - a file of the kernel's
+            said = dict(line.split(":", 1) for line in lines)
+        now, most = (int(said[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return now, most
+
+    def _lsn(self) -> int:
+        return int(self.query("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")[0][0])
+
+
+def main(site: str, file: int) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"benchmarks.sites.{site}.settings"
+    django.setup()
+    worker = Worker(importlib.import_module(f"benchmarks.sites.{site}.deeds").DEEDS)
+    pipe = Connection(file)
+    while True:
+        try:
+            method, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[bool, Any] = (True, getattr(worker, method)(*arguments))
+        except Exception as failure:
+            import traceback  # noqa: PLC0415 - only where it is needed
+
+            answer = (False, f"{failure!r}\n{traceback.format_exc(limit=-8)}")
+        pipe.send(answer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
