@@ -16,6 +16,13 @@ from benchmarks import environment
 CASES = (
     "authenticate",
     "refresh",
+    "login",
+    "introspect",
+    "sessions",
+    "revoke",
+    "purge",
+    "throughput",
+    "growth",
 )
 DATABASE = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS = "redis://127.0.0.1:6379/0"

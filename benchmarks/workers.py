@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from multiprocessing import Pipe
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from benchmarks.environment import ROOT
 
 #: Seconds that a process gets to end by itself.
 _GRACE = 10
+_CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET ", "PREPARE ")
 
 
 class WorkerFailedError(Exception):
@@ -69,6 +70,10 @@ class Worker:
             raise WorkerFailedError(f"{self.site}: {answer}")
         return answer
 
+    def has_answered(self) -> bool:
+        """Whether `end` would return at once."""
+        return self._pipe.poll()
+
     def deed(self, name: str, **how: Any) -> "Deed":
         """Have a deed made there."""
         handle = f"{name}-{next(self._handles)}"
@@ -102,7 +107,15 @@ class Deed:
         """Do it once; what it returns."""
         return self.worker.call("do", self.handle)
 
-    def statements(self) -> list[str]:
+    def statements(self) -> int:
+        """How many SQL statements it sends; transaction control is none."""
+        return sum(not each.startswith(_CONTROL) for each in self._sent())
+
+    def statements_before_commit(self) -> int:
+        """How many it sends before its first commit."""
+        return sum(not each.startswith(_CONTROL) for each in takewhile(_is_no_commit, self._sent()))
+
+    def _sent(self) -> list[str]:
         return list(self.worker.call("statements", self.handle))
 
     def wal(self, times: int = 1) -> float:
@@ -110,3 +123,7 @@ class Deed:
 
     def forget(self) -> None:
         self.worker.call("forget", self.handle)
+
+
+def _is_no_commit(statement: str) -> bool:
+    return not statement.startswith("COMMIT")

@@ -22,8 +22,12 @@ class Deeds:
 
     def __call__(self, maker: Maker) -> Maker:
         """Register a maker under its own name."""
-        self._makers[maker.__name__] = maker
+        self.register(maker.__name__, maker)
         return maker
+
+    def register(self, name: str, maker: Maker) -> None:
+        """Register a maker."""
+        self._makers[name] = maker
 
     def made(self, name: str, **how: Any) -> Deed:
         """Return a new deed."""

@@ -71,6 +71,14 @@ class Worker:
             deed.ready()
         return deed()
 
+    def ready(self, handle: str) -> None:
+        """Make anew what a deed uses up."""
+        self._made[handle].ready()
+
+    def do_ready(self, handle: str) -> object:
+        """Do once what was made ready."""
+        return self._made[handle]()
+
     def seconds_in_threads(self, handles: list[str], times: int) -> float:
         """Do deeds at once, each so many times in a thread of its own; the seconds until all are done."""
         together = threading.Barrier(len(handles) + 1)
@@ -101,15 +109,16 @@ class Worker:
         return taken
 
     def statements(self, handle: str) -> list[str]:
-        """Do it once more; the SQL that it sends from this thread, transaction control left out."""
+        """Do it once more; the SQL that it sends from this thread."""
         deed = self._made[handle]
+        if hasattr(deed, "ready"):
+            deed.ready()
         deed()
         if hasattr(deed, "ready"):
             deed.ready()
         with CaptureQueriesContext(connection) as sent:
             deed()
-        control = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT", "SET ", "PREPARE ")
-        return [each["sql"] for each in sent.captured_queries if not each["sql"].startswith(control)]
+        return [each["sql"] for each in sent.captured_queries]
 
     def wal(self, handle: str, times: int) -> float:
         """The bytes of write-ahead log a deed costs on average, all that happens on the server included."""
@@ -127,28 +136,6 @@ class Worker:
         with connection.cursor() as cursor:
             cursor.execute(sql)
             return [] if cursor.description is None else cursor.fetchall()
-
-    def seconds_of_queries(self, handle: str) -> list[float]:
-        """Do it once; the seconds that each of its transactions or lone statements took."""
-        taken: list[float] = []
-
-        def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                return execute(sql, params, many, context)
-            finally:
-                taken.append(time.perf_counter() - started)
-
-        with connection.execute_wrapper(timed):
-            self._made[handle]()
-        return taken
-
-    def resident(self) -> tuple[int, int]:
-        """Bytes of this process in memory, now and at most."""
-        with open("/proc/self/status") as lines:  # noqa: PTH123 - a file of the kernel's
-            said = dict(line.split(":", 1) for line in lines)
-        now, most = (int(said[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-        return now, most
 
     def _lsn(self) -> int:
         return int(self.query("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")[0][0])

@@ -2,16 +2,23 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from oauth2_provider.models import get_application_model
+from django.utils import timezone
+from oauth2_provider.models import (
+    get_access_token_model,
+    get_application_model,
+    get_refresh_token_model,
+)
 
-from benchmarks.sites.deeds import Deeds
+from benchmarks.sites.deeds import Consuming, Deeds
 from benchmarks.sites.requests import Site, bearer
 
 DEEDS = Deeds()
 SITE = Site()
+AccessToken, RefreshToken = get_access_token_model(), get_refresh_token_model()
 PASSWORD = "correct horse battery staple"  # noqa: S105
 
 
@@ -64,3 +71,63 @@ def refresh() -> Callable[[], object]:
         token = SITE.post("/token/", sent, form=True)["refresh_token"]
 
     return deed
+
+
+@DEEDS
+def login() -> Callable[[], object]:
+    """Log a user in by the password grant."""
+    sent = {
+        "grant_type": "password",
+        "username": new_user().username,
+        "password": PASSWORD,
+        "client_id": public_app().client_id,
+    }
+    return lambda: SITE.post("/token/", sent, form=True)
+
+
+@DEEDS
+def introspect() -> Callable[[], object]:
+    """Ask, as a resource server, what a token is worth."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    servers = "introspects"
+    AccessToken.objects.create(
+        token=servers,
+        application=public_app(),
+        scope="introspection",
+        expires=tomorrow,
+    )
+    headers, sent = bearer(servers), {"token": logged_in()["access_token"]}
+
+    def deed() -> None:
+        if not SITE.post("/introspect/", sent, form=True, **headers)["active"]:
+            raise ValueError("the token is refused")
+
+    return deed
+
+
+class RevokeUser(Consuming):
+    """Revoke all of a user's refresh tokens and delete his access tokens, in a statement each."""
+
+    def __init__(self, many: int) -> None:
+        self._user, self._many = new_user(), many
+        app = public_app()
+        RefreshToken.objects.bulk_create(
+            [RefreshToken(user=self._user, token=uuid.uuid4().hex, application=app) for _ in range(many)]
+        )
+
+    def ready(self) -> None:
+        RefreshToken.objects.filter(user=self._user).update(revoked=None)
+        app, tomorrow = public_app(), timezone.now() + timedelta(days=1)
+        AccessToken.objects.bulk_create(
+            [
+                AccessToken(user=self._user, token=uuid.uuid4().hex, application=app, expires=tomorrow)
+                for _ in range(self._many)
+            ]
+        )
+
+    def __call__(self) -> None:
+        RefreshToken.objects.filter(user=self._user, revoked=None).update(revoked=timezone.now())
+        AccessToken.objects.filter(user=self._user).delete()
+
+
+DEEDS.register("revoke_user", RevokeUser)

@@ -1,13 +1,17 @@
 """What this app's site does."""
 
+import base64
 import hashlib
 import itertools
 import random
 import time
 import tracemalloc
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives import hashes
@@ -17,16 +21,19 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
 
-from benchmarks.sites.deeds import Deeds
+from benchmarks.sites.deeds import Consuming, Deeds
 from benchmarks.sites.requests import Site, bearer, shown
 from tokenauth import conf
 from tokenauth.api.authentication import CACHE, TokenAuthentication
 from tokenauth.flows.clients import make_secret
-from tokenauth.models import Client
+from tokenauth.flows.housekeeping.purge import purge as delete_what_is_past
+from tokenauth.flows.revoke import revoke
+from tokenauth.models import Client, TokenFamily, isolation
 from tokenauth.observability.hidden import Hidden
 from tokenauth.policy import clients
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.subjects import OfUser
 from tokenauth.tokens import access, claims, verify
 from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
@@ -259,6 +266,13 @@ def refresh(by: str = "due") -> Callable[[], object]:
 
 
 @DEEDS
+def header() -> Callable[[], object]:
+    """The header by which a server's user shows a token."""
+    token = logged_in()["access_token"]
+    return lambda: bearer(token)["HTTP_AUTHORIZATION"]
+
+
+@DEEDS
 def client_secret() -> Callable[[], object]:
     """Check a client's secret."""
     client = Client.objects.create(client_id=f"service-{next(_NUMBERS)}", name="Service", kind="service")
@@ -266,3 +280,140 @@ def client_secret() -> Callable[[], object]:
     DIRECTORY.forget()
     name = client.client_id
     return lambda: clients.authenticated(name, secret, at=at)
+
+
+# -- login, introspection, the user's own list
+
+
+@DEEDS
+def login() -> Callable[[], object]:
+    """Log a user in again on his device."""
+    user = new_user()
+    sent = {
+        "username": user.username,
+        "password": PASSWORD,
+        "client_id": app("web").client_id,
+        "device": {"id": "bench", "name": "Bench"},
+    }
+    return lambda: SITE.post("/auth/login/", sent)
+
+
+@DEEDS
+def introspect() -> Callable[[], object]:
+    """Ask, as a resource server, what a token is worth."""
+    server = Client.objects.create(
+        client_id="https://orders.test", name="Orders", kind="resource", audiences=["https://bench.test"]
+    )
+    credentials = f"{quote(server.client_id, safe='')}:{make_secret(server)}"
+    DIRECTORY.forget()
+    basic = {"HTTP_AUTHORIZATION": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
+    sent = {"token": logged_in()["access_token"]}
+
+    def deed() -> None:
+        if not SITE.post("/auth/token/introspect/", sent, form=True, **basic)["active"]:
+            raise ValueError("the token is refused")
+
+    return deed
+
+
+@DEEDS
+def sessions(many: int) -> Callable[[], object]:
+    """List a user's own sessions."""
+    user = new_user()
+    token = [logged_in(user) for _ in range(many)][-1]["access_token"]
+    return lambda: SITE.get("/auth/sessions/", **bearer(token))
+
+
+# -- revoking, and deleting what is past
+
+
+def copies(family: UUID, many: int, **instead: str) -> None:
+    """Insert copies of a session's row, columns of which are said in SQL; their ids rise with time."""
+    columns = [column.column for column in TokenFamily._meta.local_concrete_fields]
+    values = {
+        "id": "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - 864000000 + n), 12, '0') || '7' || "
+        "substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid",
+        "live_device": "NULL",
+        **instead,
+    }
+    names = ", ".join(columns)
+    selected = ", ".join(values.get(column, f"f.{column}") for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO tokenauth_tokenfamily ({names}) SELECT {selected} "  # noqa: S608 - only our names
+            "FROM tokenauth_tokenfamily f, generate_series(1, %s) n WHERE f.id = %s",
+            [many, family],
+        )
+
+
+@DEEDS
+def revoke_user(many: int) -> Callable[[], object]:
+    """Revoke a user with so many sessions."""
+    user = new_user()
+    session = UUID(logged_in(user)["session_id"])
+    if many > 1:
+        copies(session, many - 1)
+    key = str(user.pk)
+    return lambda: revoke(OfUser(key), reason="bench", actor="bench")
+
+
+class Purge(Consuming):
+    """Delete expired sessions."""
+
+    def __init__(self, many: int) -> None:
+        self._many = many
+        self._session = UUID(logged_in()["session_id"])
+        self.batches: list[float] = []
+
+    def ready(self) -> None:
+        copies(self._session, self._many, absolute_expires_at="now() - interval '2 days'")
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE tokenauth_tokenfamily")
+
+    def __call__(self) -> list[float]:
+        with timed_transactions() as taken:
+            if delete_what_is_past(timezone.now()) < self._many:
+                raise ValueError("expired sessions are left")
+        return taken
+
+
+DEEDS.register("purge", Purge)
+
+
+@contextmanager
+def timed_transactions() -> Iterator[list[float]]:
+    """Note how long each transaction of the housekeeping takes."""
+    taken: list[float] = []
+    original = isolation.read_committed
+
+    @contextmanager
+    def timed(*, using: str) -> Iterator[None]:
+        began = time.perf_counter()
+        with original(using=using):
+            yield
+        taken.append(time.perf_counter() - began)
+
+    isolation.read_committed = timed  # type: ignore[assignment]
+    try:
+        yield taken
+    finally:
+        isolation.read_committed = original
+
+
+@DEEDS
+def grown(sessions: int, orders: int) -> Callable[[], object]:
+    """Nothing; but from now on the tables hold so many sessions, their logins' events, and orders."""
+    session = UUID(logged_in()["session_id"])
+    copies(session, sessions, user_key="mod(n, 1000000)::text")
+    insert_orders(orders)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tokenauth_tokenevent (at, kind, family, user_key, client_id, device, generation, "
+            "branch, cause, actor, mac) SELECT created_at, 1, id, user_key, 'web', device_id, 0, 0, '', '', "
+            "'\\x00' FROM tokenauth_tokenfamily"
+        )
+        cursor.execute("VACUUM ANALYZE")
+    MIRROR.forget()
+    while MIRROR.stale() is not None:
+        time.sleep(0.1)
+    return lambda: None

@@ -1,4 +1,4 @@
-"""A key pair for each algorithm, in the form simplejwt takes."""
+"""A key pair for each algorithm, in the form simplejwt takes: the same in every process where it can be."""
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -11,9 +11,9 @@ def pair(alg: str) -> tuple[str, str]:
         case "HS256":
             return "only-for-measuring-and-of-no-use-anywhere-else", ""
         case "ES256":
-            private = ec.generate_private_key(ec.SECP256R1())
+            private = ec.derive_private_key(0xB, ec.SECP256R1())
         case "EdDSA":
-            private = ed25519.Ed25519PrivateKey.generate()
+            private = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
         case _:
             private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     signing = private.private_bytes(
