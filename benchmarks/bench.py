@@ -21,11 +21,18 @@ class Bench:
         self.repeats = repeats or (5 if run.quick else 15)
         self.redis_url, self.prefix = redis_url, prefix
         self._databases = databases
-        self._stack = ExitStack()
+        self._stack = self._whole = ExitStack()
+        self._shared: dict[tuple[str, ...], Worker] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """End the workers of the run with it."""
+        with self._whole:
+            yield
 
     @contextmanager
     def case(self) -> Iterator[None]:
-        """End the workers of a case with it."""
+        """End a case's own workers with it."""
         with ExitStack() as self._stack:
             yield
 
@@ -35,12 +42,20 @@ class Bench:
 
     def environ(self, site: str, **options: str) -> dict[str, str]:
         """The environment of a site's process, its database a new one."""
-        own = self._databases.copy(site, lambda url: self._migrate(site, url))
-        self._stack.callback(self._databases.drop, own)
-        return {**self._means(own), **options}
+        environ = self._environ(site, options)
+        self._stack.callback(self._databases.drop, environ["DATABASE_URL"])
+        return environ
 
     def worker(self, site: str, **options: str) -> Worker:
-        """Start a process of a site on a new database."""
+        """Return a process of a site; cases that leave little behind share one."""
+        key = (site, *(f"{name}={value}" for name, value in sorted(options.items())))
+        if key not in self._shared:
+            environ = self._environ(site, options)
+            self._shared[key] = self._whole.enter_context(Worker(site, environ))
+        return self._shared[key]
+
+    def own_worker(self, site: str, **options: str) -> Worker:
+        """Start a process of a site on a database of its own."""
         return self.beside(site, self.environ(site, **options))
 
     def beside(self, site: str, environ: Mapping[str, str]) -> Worker:
@@ -73,6 +88,10 @@ class Bench:
     def record(self, case: str, what: str, unit: str, samples: Mapping[str, Sequence[float]]) -> None:
         """Keep figures."""
         self.run.measurements.append(Measurement(case, what, unit, samples))
+
+    def _environ(self, site: str, options: Mapping[str, str]) -> dict[str, str]:
+        own = self._databases.copy(site, lambda url: self._migrate(site, url))
+        return {**self._means(own), **options}
 
     def _means(self, database_url: str) -> dict[str, str]:
         return {

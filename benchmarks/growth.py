@@ -10,7 +10,7 @@ def measure(bench: Bench) -> None:
     sizes = bench.pick((1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000))
     sites = {}
     for size in sizes:
-        site = bench.worker("ours")
+        site = bench.own_worker("ours")
         site.deed("grown", sessions=size, orders=size)
         sites[f"{size:,}"] = site
     for name, how in (

@@ -20,7 +20,7 @@ def measure(bench: Bench) -> None:
     ours = bench.beside("ours", environ)
     deeds = {
         OURS: ours.deed("purge", many=many),
-        SIMPLEJWT: bench.worker("simplejwt").deed("purge", many=many),
+        SIMPLEJWT: bench.own_worker("simplejwt").deed("purge", many=many),
     }
     rates = {who: _rate(deed, many) for who, deed in deeds.items()}
     bench.rounds(CASE, "rows/s", "/s", rates, repeats=ROUNDS)
@@ -34,9 +34,9 @@ def _rate(deed: Deed, many: int) -> Callable[[], float]:
 
 
 def _in_batches(bench: Bench, purge: Deed) -> None:
-    before, _ = purge.worker.call("resident")
+    before = purge.worker.call("resident")
     taken: list[float] = purge.do()
-    _, most = purge.worker.call("resident")
+    most = purge.worker.call("most_resident")
     last = quantiles(taken, n=100)[-1] if len(taken) > 1 else taken[0]
     bench.record(CASE, "batch, p99", "s", {OURS: [last]})
     bench.record(CASE, "batch, longest", "s", {OURS: [max(taken)]})

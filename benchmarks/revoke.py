@@ -10,9 +10,9 @@ SIZES = (1, 100, 10_000)
 
 def measure(bench: Bench) -> None:
     """Time by number of sessions; statements and write-ahead log of the most."""
-    ours = bench.worker("ours")
-    sites = {OURS: ours, SIMPLEJWT: bench.worker("simplejwt"), "knox": bench.worker("knox")}
-    sites[DOT] = bench.worker("dot")
+    ours = bench.own_worker("ours")
+    sites = {OURS: ours, SIMPLEJWT: bench.own_worker("simplejwt"), "knox": bench.own_worker("knox")}
+    sites[DOT] = bench.own_worker("dot")
     for many in SIZES:
         deeds = {who: site.deed("revoke_user", many=many) for who, site in sites.items()}
         bench.compare(CASE, f"{many:,} sessions", deeds, seconds=0.1)

@@ -19,12 +19,17 @@ def measured(run: Run, modules: Mapping[str, str], *, database: str, redis: str,
     with Databases(database, prefix) as databases:
         bench = Bench(run, databases, redis_url=redis, prefix=prefix, repeats=repeats)
         try:
-            for case, module in modules.items():
-                began = time.monotonic()
-                with bench.case():
-                    importlib.import_module(module).measure(bench)
-                print(f"{case}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            with bench.running():
+                for case, module in modules.items():
+                    _measure(bench, case, module)
         finally:
             with redis_client.Redis.from_url(redis) as server:
                 for key in server.scan_iter(f"{prefix}:*"):
                     server.delete(key)
+
+
+def _measure(bench: Bench, case: str, module: str) -> None:
+    began = time.monotonic()
+    with bench.case():
+        importlib.import_module(module).measure(bench)
+    print(f"{case}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

@@ -137,8 +137,54 @@ class Worker:
             cursor.execute(sql)
             return [] if cursor.description is None else cursor.fetchall()
 
+    def profile(self, handle: str, times: int) -> str:
+        """Do it so many times and say where the time goes."""
+        from pyinstrument import Profiler  # noqa: PLC0415 - only where it is asked for
+
+        deed = self._made[handle]
+        deed()
+        with Profiler(interval=0.0002, async_mode="disabled") as profiler:
+            for _ in range(times):
+                if hasattr(deed, "ready"):
+                    deed.ready()
+                deed()
+        return str(profiler.output_text(unicode=True, show_all=True, color=False))
+
+    def calls(self, handle: str, times: int) -> str:
+        """Do it so many times and say which functions take the most."""
+        import cProfile  # noqa: PLC0415 - only where it is asked for
+        import io  # noqa: PLC0415
+        import pstats  # noqa: PLC0415
+
+        deed, profiler, said = self._made[handle], cProfile.Profile(), io.StringIO()
+        deed()
+        for _ in range(times):
+            if hasattr(deed, "ready"):
+                deed.ready()
+            profiler.enable()
+            deed()
+            profiler.disable()
+        pstats.Stats(profiler, stream=said).sort_stats("tottime").print_stats(45)
+        return said.getvalue()
+
+    def resident(self) -> int:
+        """Bytes of this process in memory; the most is counted anew from here."""
+        with open("/proc/self/clear_refs", "w") as reset:  # noqa: PTH123 - a file of the kernel's
+            reset.write("5")
+        return _memory("VmRSS")
+
+    def most_resident(self) -> int:
+        """Bytes of this process in memory at most since `resident` was asked."""
+        return _memory("VmHWM")
+
     def _lsn(self) -> int:
         return int(self.query("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")[0][0])
+
+
+def _memory(name: str) -> int:
+    with open("/proc/self/status") as lines:  # noqa: PTH123 - a file of the kernel's
+        line = next(line for line in lines if line.startswith(name))
+    return int(line.split()[1]) * 1024
 
 
 def main(site: str, file: int) -> None:

@@ -225,7 +225,12 @@ def entry_size(tokens: int = 5_000) -> Callable[[], object]:
             for number, each in enumerate(found):
                 assert isinstance(each, AccessClaims)  # noqa: S101 - signed just now
                 # as a request brings them: nothing is shared with another token before it is put in
-                fresh = each._replace(**{name: _copy(getattr(each, name)) for name in _OWN})
+                fresh = each._replace(
+                    sub=_copy(each.sub),
+                    jti=_copy(each.jti),
+                    session=_copy(each.session),
+                    device=_copy(each.device),
+                )
                 cache.put(b"%d" % number, fresh)
                 del fresh
             return tracemalloc.get_traced_memory()[0] / tokens
@@ -233,9 +238,6 @@ def entry_size(tokens: int = 5_000) -> Callable[[], object]:
             tracemalloc.stop()
 
     return deed
-
-
-_OWN = ("sub", "jti", "session", "device")
 
 
 def _copy(text: str) -> str:
@@ -329,7 +331,7 @@ def sessions(many: int) -> Callable[[], object]:
 
 def copies(family: UUID, many: int, **instead: str) -> None:
     """Insert copies of a session's row, columns of which are said in SQL; their ids rise with time."""
-    columns = [column.column for column in TokenFamily._meta.local_concrete_fields]
+    columns = [str(each.column) for each in TokenFamily._meta.local_concrete_fields]
     values = {
         "id": "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - 864000000 + n), 12, '0') || '7' || "
         "substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid",
@@ -357,6 +359,9 @@ def revoke_user(many: int) -> Callable[[], object]:
     return lambda: revoke(OfUser(key), reason="bench", actor="bench")
 
 
+_ENDS = ("absolute_expires_at", "refresh_expires_at", "access_expires_at")
+
+
 class Purge(Consuming):
     """Delete expired sessions."""
 
@@ -366,7 +371,8 @@ class Purge(Consuming):
         self.batches: list[float] = []
 
     def ready(self) -> None:
-        copies(self._session, self._many, absolute_expires_at="now() - interval '2 days'")
+        past = dict.fromkeys(_ENDS, "now() - interval '2 days'")
+        copies(self._session, self._many, **past)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE tokenauth_tokenfamily")
 
@@ -393,7 +399,7 @@ def timed_transactions() -> Iterator[list[float]]:
             yield
         taken.append(time.perf_counter() - began)
 
-    isolation.read_committed = timed  # type: ignore[assignment]
+    isolation.read_committed = timed
     try:
         yield taken
     finally:

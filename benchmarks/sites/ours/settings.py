@@ -13,7 +13,7 @@ REST_FRAMEWORK = rest("tokenauth.api.authentication.TokenAuthentication")
 
 #: Counted as on any site, never reached.
 _NEVER = "1000000000/minute"
-LIMITS = {
+LIMITS: dict[str, str | None] = {
     "login_account": _NEVER,
     "login_network": _NEVER,
     "refresh_network": _NEVER,
