@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-slow test-stacks test-sites test-breaks bench lint format types openapi conformance docs package lock clean
+.PHONY: help demo serve test test-all test-ci test-slow test-stacks test-sites test-breaks bench faults lint format types openapi conformance docs package lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,7 +16,7 @@ help: ## this list
 demo: $(VENV)/.site ## start the example site and print what to try (CHECK=1: try it, then stop)
 	@exec $(BIN)/python -m project.serve $(if $(CHECK),--check,--guide)
 
-serve: $(VENV)/.site ## start the example site (PORT, WORKERS, DATABASE_URL, REDIS_URL, CELERY_BROKER_URL, GRACE_SECONDS, LIMITS)
+serve: $(VENV)/.site ## start the example site (PORT, ORDERS_PORT, WORKERS, DATABASE_URL, REDIS_URL, CELERY_BROKER_URL, GRACE_SECONDS, LIMITS)
 	@exec $(BIN)/python -m project.serve
 
 test: $(VENV)/.dev ## linters, types and the quick tests, on SQLite and on PostgreSQL where it answers
@@ -25,10 +25,13 @@ test: $(VENV)/.dev ## linters, types and the quick tests, on SQLite and on Postg
 test-all: $(VENV)/.dev ## the same, and what is marked slow
 	@exec $(BIN)/python -m tests.run all $(if $(REQUIRE_POSTGRES),--require-postgres)
 
+test-ci: $(VENV)/.dev ## all of it at once: also the stacks, the sites of other kinds and the breaks
+	@exec $(BIN)/python -m tests.run ci $(if $(REQUIRE_POSTGRES),--require-postgres)
+
 test-slow: $(VENV)/.dev ## only what is marked slow
 	@exec $(BIN)/python -m tests.run slow $(if $(REQUIRE_POSTGRES),--require-postgres)
 
-test-stacks: $(VENV)/.dev ## the guarantees on MariaDB, ATOMIC_REQUESTS, REPEATABLE READ, Django 6.1; sites of other kinds
+test-stacks: $(VENV)/.dev ## the guarantees on MariaDB, ATOMIC_REQUESTS, PgBouncer, REPEATABLE READ, Django 6.1; sites of other kinds
 	@exec $(BIN)/python -m tests.run stacks
 
 test-sites: $(VENV)/.dev ## only the sites of other kinds: UUID users, users elsewhere, German, ...
@@ -39,6 +42,9 @@ test-breaks: $(VENV)/.dev ## break each guarantee on purpose: its test must fail
 
 bench: $(VENV)/.dev ## measure this app beside its peers, as ratios (QUICK=1: within five minutes; CASES="refresh revoke")
 	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(CASES)
+
+faults: $(VENV)/.dev ## break real sites and their servers by chance, with proof (MINUTES=3, SEED=one that was printed)
+	@exec $(BIN)/python -m tests.faults --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.dev ## ruff and the import contracts
 	@$(BIN)/ruff check .

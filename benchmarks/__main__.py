@@ -23,9 +23,13 @@ CASES = (
     "purge",
     "throughput",
     "growth",
+    "mirror",
+    "propagation",
 )
+#: Programs of their own, by the module that measures with them.
+_BY_PROGRAMS = {"mirror": "benchmarks.programs.mirror", "propagation": "benchmarks.programs.propagation"}
 DATABASE = "postgres://postgres@127.0.0.1:5432/postgres"
-REDIS = "redis://127.0.0.1:6379/0"
+REDIS = "redis://127.0.0.1:6379/9"
 
 
 def main() -> int:
@@ -61,7 +65,7 @@ def main() -> int:
 
 def module_of(case: str) -> str:
     """Return the name of the module whose `measure` is a case."""
-    return f"benchmarks.{case}"
+    return _BY_PROGRAMS.get(case, f"benchmarks.{case}")
 
 
 def _arguments() -> argparse.Namespace:

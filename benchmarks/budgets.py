@@ -88,6 +88,7 @@ def judged(run: Run) -> Iterator[Judged]:
 
 
 SIMPLEJWT, STATELESS, DOT = "simplejwt", "simplejwt stateless", "django-oauth-toolkit"
+BARE_LOOP = "bare loop"
 BARE_CHECK, OPEN = "bare signature check", "open view"
 
 BUDGETS = (
@@ -128,4 +129,22 @@ BUDGETS = (
     Budget(case="purge", what="memory", at_most=8 * 2**20, whole=True),
     Budget(case="purge", what="a refresh", over="beside a purge", under="quiet", at_most=1.6),
     Budget(case="throughput", what="gunicorn sync", under=OPEN, at_least=0.93),
+    *(
+        Budget(case="mirror", what=f"{what}, 1,000,000 orders", at_most=most, whole=True)
+        for what, most in (("memory", 32 * 2**20), ("load", 2), ("look-up", 400e-9), ("pause", 0.025))
+    ),
+    *(
+        Budget(case="propagation", what=f"{way}, {beside}, p99", under=under, at_most=most, whole=True)
+        for way in ("redis", "notify")
+        for beside, under, most in (
+            ("idle", None, 0.010),
+            ("idle", BARE_LOOP, 3),
+            ("beside work", None, 0.050),
+            ("beside work", BARE_LOOP, 2),
+        )
+    ),
+    *(
+        Budget(case="propagation", what=f"poll, {beside}, p99", at_most=1.3 * 0.250, whole=True)
+        for beside in ("idle", "beside work")
+    ),
 )

@@ -17,9 +17,11 @@ def save(run: Run, path: Path) -> None:
         logarithmic=True,
         style=LightColorizedStyle,
         js=[],  # a picture and nothing that runs
-        height=120 + 46 * len(compared),
+        width=1000,
+        height=200 + 46 * len(compared),
         title="Times as much as tokenauth (median of the rounds)",
         legend_at_bottom=True,
+        legend_at_bottom_columns=2,
         truncate_label=-1,
         truncate_legend=-1,
     )

@@ -15,6 +15,7 @@ LIMITS = (
     "refresh_network",
     "refresh_family",
     "introspect",
+    "feed",
 )
 
 
@@ -36,6 +37,16 @@ def var(base: Path) -> Path:
 def base_url() -> str:
     """Where the site is reached: loopback, on PORT."""
     return f"http://127.0.0.1:{number('PORT', 8000)}"
+
+
+def orders_port() -> int:
+    """Where the second service listens: the port after the site's, or ORDERS_PORT."""
+    return number("ORDERS_PORT", number("PORT", 8000) + 1)
+
+
+def orders_url() -> str:
+    """Where the second service is reached."""
+    return f"http://127.0.0.1:{orders_port()}"
 
 
 def secret_key(path: Path) -> str:

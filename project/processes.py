@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -16,10 +17,18 @@ GRACE = 10
 _PR_SET_PDEATHSIG = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a process runs, and its environment where that is not the parent's."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
+
+
 class Processes:
     """Child processes for the length of a `with`: leaving it, however, leaves none of them behind."""
 
-    def __init__(self, commands: Sequence[Sequence[str]]) -> None:
+    def __init__(self, commands: Sequence[Command]) -> None:
         self._commands = commands
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -27,7 +36,12 @@ class Processes:
         for command in self._commands:
             # a session of their own: a terminal's Ctrl-C reaches them once, through us
             self._running.append(
-                subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent)  # noqa: S603
+                subprocess.Popen(  # noqa: S603
+                    command.words,
+                    env=command.environment,
+                    start_new_session=True,
+                    preexec_fn=end_with_parent,
+                )
             )
         return self
 

@@ -20,9 +20,9 @@ from django.core.management import call_command
 from django.db import connections
 
 from project import database, environment
-from project.demo import guide, http, manifest, story
+from project.demo import data, guide, http, manifest, story, vault
 from project.demo.steps import Step, steps
-from project.processes import Processes, end_with_parent
+from project.processes import Command, Processes, end_with_parent
 from tokenauth import conf
 
 #: Seconds a site may take until it answers.
@@ -37,16 +37,17 @@ def main() -> int:
         signal.signal(number, _stop)
     if "MAKELEVEL" in os.environ:
         end_with_parent()
-    port = environment.number("PORT", 8000)
-    if not _is_free(port):
-        print(f"Port {port} is taken; choose another one with PORT=...", file=sys.stderr)
-        return 1
+    port, orders_port = environment.number("PORT", 8000), environment.orders_port()
+    for taken, name in ((port, "PORT"), (orders_port, "ORDERS_PORT")):
+        if not _is_free(taken):
+            print(f"Port {taken} is taken; choose another one with {name}=...", file=sys.stderr)
+            return 1
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     manifest.remove()  # a site that was killed has left its own
     _prepare()
     try:
-        with Processes(_commands(port)) as site:
+        with Processes([*_commands(port), _orders_service(orders_port)]) as site:
             return _keep(site, asked)
     finally:
         manifest.remove()
@@ -83,15 +84,27 @@ def _prepare() -> None:
     connections.close_all()
 
 
-def _commands(port: int) -> list[list[str]]:
+def _commands(port: int) -> list[Command]:
     gunicorn = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", f"127.0.0.1:{port}"]
     gunicorn += ["--workers", str(environment.number("WORKERS", 1)), "--threads", "4"]
     gunicorn += ["--log-level", "warning", "--no-control-socket"]
     if not settings.CELERY_BROKER_URL:
-        return [gunicorn]
+        return [Command(gunicorn)]
     worker = [sys.executable, "-m", "celery", "-A", "project.celery", "worker", "--loglevel", "warning"]
     beat = ["--beat", "--schedule", str(settings.VAR / "beat")]
-    return [gunicorn, [*worker, "--concurrency", "1", *beat]]
+    return [Command(gunicorn), Command([*worker, "--concurrency", "1", *beat])]
+
+
+def _orders_service(port: int) -> Command:
+    """The second service: of all that the site knows it is given its issuer, its name and its secret."""
+    known = {
+        "TOKENAUTH_ISSUER": settings.BASE_URL,
+        "TOKENAUTH_CLIENT_ID": data.ORDERS_API,
+        "TOKENAUTH_CLIENT_SECRET": vault.client_secret(data.ORDERS_API) or "",
+        "ORDERS_PORT": str(port),
+    }
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+    return Command([sys.executable, "-m", "project.orders_service"], {**kept, **known})
 
 
 def _keep(site: Processes, asked: argparse.Namespace) -> int:
@@ -110,9 +123,10 @@ def _keep(site: Processes, asked: argparse.Namespace) -> int:
 
 def _answers(site: Processes) -> bool:
     until = time.monotonic() + PATIENCE
+    probes = [*(f"{settings.BASE_URL}{path}" for path in PROBES), f"{settings.ORDERS_URL}/health/"]
     while site.all_run() and time.monotonic() < until:
         try:
-            if all(http.call(f"{settings.BASE_URL}{path}").status == 200 for path in PROBES):
+            if all(http.call(url).status == 200 for url in probes):
                 return True
         except urllib.error.URLError:
             pass  # it does not listen yet

@@ -15,6 +15,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = environment.var(BASE_DIR)
 
 BASE_URL = environment.base_url()
+#: Of the second service, which validates tokens by itself: project/orders_service.py
+ORDERS_URL = environment.orders_url()
 
 DEBUG = False
 SECRET_KEY = environment.secret_key(VAR / "secret-key")

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from project import views
+from project import events, views
 
 urlpatterns = [
     path("", views.Index.as_view(), name="index"),
@@ -15,4 +15,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/me/", views.Me.as_view(), name="me"),
     path("api/orders/", views.Orders.as_view(), name="orders"),
+    path("events/", events.Events.as_view(), name="events"),
 ]

@@ -10,12 +10,14 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.cache import caches
+from django.core.signals import request_started
 from django.db import connection
 
 from tests import databases, flushing
 from tokenauth.api.authentication import CACHE
 from tokenauth.audit import append_only
 from tokenauth.flows.clients import USES
+from tokenauth.flows.feed.reports import REPORTS
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation import account_triggers
 from tokenauth.revocation.process import MIRROR
@@ -25,6 +27,8 @@ from tokenauth.tokens.keyring import KEYRING
 pytest_plugins = ["tests.conformance"]
 
 flushing.delete_instead_of_truncate()
+if databases.is_pooled():
+    databases.drop_whoever_is_connected()
 
 TESTS = Path(__file__).parent
 
@@ -79,6 +83,22 @@ def fresh_process() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def stepwise_tests_send_no_request(request: pytest.FixtureRequest) -> Iterator[None]:
+    """They are left out where only requests differ, so they are held to it."""
+    marks = request.keywords
+    if "stepwise" not in marks or "over_http" in marks:
+        yield
+        return
+
+    def refuse(**signal: object) -> None:
+        raise AssertionError("a stepwise test sent a request: mark it over_http")
+
+    request_started.connect(refuse)
+    yield
+    request_started.disconnect(refuse)
+
+
+@pytest.fixture(autouse=True)
 def windows_open_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """No minute ends, for a limit, between two requests of a test that is about it."""
     began = counters.unix_time()
@@ -93,6 +113,7 @@ def forget_everything() -> None:
     MIRROR.forget()
     CACHE.clear()
     USES.clear()
+    REPORTS.clear()
     caches["default"].clear()
 
 

@@ -2,7 +2,8 @@
 Which database the tests run on: SQLite in a file, or what DATABASE_URL names.
 
 TEST_ISOLATION is a level of PostgreSQL's or MariaDB's ("repeatable read"), TEST_ATOMIC_REQUESTS=1 puts
-each request into a transaction. Processes that a test starts inherit all of it.
+each request into a transaction. Processes that a test starts inherit all of it: a site of their own takes
+it over by `as_the_stack_has_it`.
 """
 
 import atexit
@@ -15,6 +16,7 @@ from typing import Any
 
 import dj_database_url
 import pymysql
+from django.db.backends.postgresql.creation import DatabaseCreation
 from psycopg import IsolationLevel
 
 #: Child processes of a test run (a real site, a forked worker) inherit both, and so meet the same database.
@@ -22,6 +24,7 @@ FOLDER = "TOKENAUTH_TEST_FOLDER"
 NAME = "TOKENAUTH_TEST_NAME"
 ISOLATION = "TEST_ISOLATION"
 ATOMIC_REQUESTS = "TEST_ATOMIC_REQUESTS"
+POOLER = "TEST_POOLER"
 
 # a driver that needs no compiler stands in for the one that Django asks for
 pymysql.install_as_MySQLdb()
@@ -39,7 +42,18 @@ def chosen(alias: str = "default") -> dict[str, Any]:
 
 def is_pooled() -> bool:
     """Whether the URL leads through a transaction pooler (`tests.pooler`)."""
-    return bool(os.environ.get("TEST_POOLER"))
+    return bool(os.environ.get(POOLER))
+
+
+def drop_whoever_is_connected() -> None:
+    """Have the tests' database dropped although a pooler keeps connections to it."""
+
+    def drop(self: Any, name: str, verbosity: int) -> None:
+        with self._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(name)} WITH (FORCE)")
+
+    creation: Any = DatabaseCreation
+    creation._destroy_test_db = drop
 
 
 def as_the_stack_has_it(entry: dict[str, Any]) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def live_site(transactional_db: None, tmp_path: Path) -> Iterator[LiveSite]:
 def site_running(folder: Path, **environment: str) -> Iterator[LiveSite]:
     """The site with other environment variables, for the length of a `with`."""
     site = LiveSite(spare_port())
-    with running(_gunicorn(site.port), {**site_environment(folder, site.port), **environment}) as master:
+    with running(gunicorn(site.port), {**site_environment(folder, site.port), **environment}) as master:
         _wait_until_it_answers(site, master)
         yield site
 
@@ -151,7 +151,7 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator["subpro
         master.wait()
 
 
-def _gunicorn(port: int) -> list[str]:
+def gunicorn(port: int) -> list[str]:
     command = [sys.executable, "-m", "gunicorn", "tests.live_wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(PROCESSES), "--threads", str(THREADS), "--preload"]
     return [*command, "--keep-alive", "60", "--log-level", "warning", "--no-control-socket"]

@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.databases import POOLER
 
 USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
 #: Seconds that the pooler gets to listen.
@@ -27,6 +30,18 @@ class NoPooler(Exception):
     """PgBouncer is not installed."""
 
 
+def installed() -> str:
+    """The path of PgBouncer.
+
+    Raises:
+        NoPooler: It is not installed.
+    """
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise NoPooler("PgBouncer is not installed")
+    return program
+
+
 @contextlib.contextmanager
 def pooled(url: str) -> Iterator[str]:
     """Put PgBouncer in front of a server; give the URL that leads through it.
@@ -34,9 +49,7 @@ def pooled(url: str) -> Iterator[str]:
     Raises:
         NoPooler: It is not installed.
     """
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise NoPooler
+    program = installed()
     server, port = urlsplit(url), _spare_port()
     with tempfile.TemporaryDirectory(prefix="tokenauth-pooler-") as folder:
         path = Path(folder)
@@ -56,11 +69,18 @@ def main() -> int:
     given = os.environ.get("DATABASE_URL", "")
     try:
         with pooled(given if given.startswith("postgres") else USUAL) as url:
-            environment = {**os.environ, "DATABASE_URL": url, "TEST_POOLER": "1"}
-            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
-    except NoPooler:
-        print("PgBouncer is not installed: nothing was run through it.", file=sys.stderr)
+            environment = {**os.environ, "DATABASE_URL": url, POOLER: "1"}
+            return _run(sys.argv[1:], environment)
+    except NoPooler as missing:
+        print(f"{missing}: nothing was run through it.", file=sys.stderr)
         return NOT_INSTALLED
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Run to the end; an interrupt reaches the command once, however it came, and it tidies up."""
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        signal.signal(signal.SIGINT, lambda number, frame: process.send_signal(number))
+        return process.wait()
 
 
 def _configuration(host: str | None, server_port: int, port: int, folder: Path) -> str:

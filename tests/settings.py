@@ -71,6 +71,7 @@ TOKENAUTH: dict[str, Any] = {
         "refresh_network": None,
         "refresh_family": None,
         "introspect": None,
+        "feed": None,
     },
     "POLICIES": {"exact": {"base": "mobile", "grace": 0, "repeat": "exact"}},
 }

@@ -11,7 +11,8 @@ import dj_database_url
 import psycopg
 import pymysql
 
-from tests.databases import ATOMIC_REQUESTS, ISOLATION
+from tests import pooler
+from tests.databases import ATOMIC_REQUESTS, ISOLATION, POOLER
 
 BIN = Path(sys.executable).parent
 #: Where a server is looked for, unless DATABASE_URL or MARIADB_URL names another.
@@ -35,13 +36,17 @@ class Stack:
     server: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     tox: str = ""
+    #: Its server is reached through a transaction pooler of its own.
+    is_pooled: bool = False
 
     def pytest(self) -> list[str]:
         """The command before pytest's own arguments.
 
         Raises:
-            Missing: There is no such Python here.
+            Missing: There is no such Python or no pooler here.
         """
+        if self.is_pooled:
+            return [*_through_the_pooler(), sys.executable, "-m", "pytest"]
         if not self.tox:
             return [sys.executable, "-m", "pytest"]
         python = os.environ.get(NEWEST_PYTHON) or shutil.which("python3.13")
@@ -58,7 +63,7 @@ class Stack:
         url = self._url()
         if url:
             _ask(url)
-        unset = {ATOMIC_REQUESTS: "", ISOLATION: ""}
+        unset = {ATOMIC_REQUESTS: "", ISOLATION: "", POOLER: ""}
         return {**os.environ, **unset, "DATABASE_URL": url, **self.settings}
 
     def _url(self) -> str:
@@ -72,8 +77,17 @@ SQLITE = Stack("SQLite")
 POSTGRES = Stack("PostgreSQL", "postgres")
 ATOMIC = Stack("PostgreSQL, ATOMIC_REQUESTS", "postgres", {ATOMIC_REQUESTS: "1"})
 REPEATABLE_READ = Stack("PostgreSQL, REPEATABLE READ", "postgres", {ISOLATION: "repeatable read"})
+POOLED = Stack("PostgreSQL, PgBouncer", "postgres", is_pooled=True)
 MARIADB = Stack("MariaDB", "mysql")
 NEWEST = Stack("Django 6.1, Python 3.13", tox=NEWEST_ENV)
+
+
+def _through_the_pooler() -> list[str]:
+    try:
+        pooler.installed()
+    except pooler.NoPooler as missing:
+        raise Missing(str(missing)) from None
+    return [sys.executable, "-m", "tests.pooler"]
 
 
 def _ask(url: str) -> None:

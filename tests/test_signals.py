@@ -6,10 +6,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from tests.sessions import log_in
+from tests.factories import ClientFactory, UserFactory
+from tests.sessions import BACKEND, known, log_in
 from tokenauth import signals
 from tokenauth.errors import Cause, Refused
-from tokenauth.flows import revoke, revoke_others
+from tokenauth.flows import LoginAsked, issue, revoke, revoke_others
 from tokenauth.models import users
 from tokenauth.revocation.subjects import OfFamily, OfUser
 
@@ -48,9 +49,21 @@ def test_a_login_starts_a_session(heard):
                 "user_key": family.user_key,
                 "client_id": session.client.client_id,
                 "device_id": family.device_id,
+                "impersonator": "",
             },
         )
     ]
+
+
+def test_a_session_in_anothers_name_says_who_acts(heard):
+    user, support, client = UserFactory(), UserFactory(), ClientFactory()
+    asked = LoginAsked(client=known(client), impersonator=users.key_of(support))
+
+    issue(user, asked=asked, backend=BACKEND)
+
+    name, facts = heard[0]
+    whose = (facts["user_key"], facts["impersonator"])
+    assert (name, whose) == ("session_started", (users.key_of(user), users.key_of(support)))
 
 
 def test_a_replaced_session_ends_before_its_successor_starts(heard):

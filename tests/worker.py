@@ -44,7 +44,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker_running(broker: str, folder: Path, *, at_once: int = 2) -> Iterator[Worker]:
+def worker_running(broker: str, folder: Path, *, at_once: int = 2, **environment: str) -> Iterator[Worker]:
     """A worker that reads a queue of its own until the block is left; skips where no broker answers."""
     url, queue = BROKERS[broker], f"tokenauth-test-{uuid.uuid4().hex[:8]}"
     sender = Celery(broker=url, set_as_current=False)
@@ -52,9 +52,9 @@ def worker_running(broker: str, folder: Path, *, at_once: int = 2) -> Iterator[W
     _skip_where_silent(sender, broker)
     command = [sys.executable, "-m", "celery", "-A", "project.celery", "worker", "--loglevel", "warning"]
     command += ["--concurrency", str(at_once), "--queues", queue, "--without-gossip", "--without-mingle"]
-    environment = {**site_environment(folder, 0), "CELERY_BROKER_URL": url}
+    given = {**site_environment(folder, 0), "CELERY_BROKER_URL": url, **environment}
     try:
-        with running(command, environment) as process:
+        with running(command, given) as process:
             yield Worker(process, sender, queue)
     finally:
         _forget(sender, queue)

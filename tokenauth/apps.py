@@ -1,5 +1,7 @@
 """The app's registration: nothing starts here, a process's mirror starts at its first check."""
 
+from operator import methodcaller
+
 from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps  # a class would be taken for one of ours
 from django.core.exceptions import ImproperlyConfigured
@@ -15,10 +17,20 @@ class TokenAuthConfig(AppConfig):
     def ready(self) -> None:
         # Django's place to connect them: models are loaded now
         from tokenauth import checks, receivers  # noqa: F401, PLC0415
+        from tokenauth.flows import database_behind  # noqa: PLC0415
         from tokenauth.flows.housekeeping import embedded  # noqa: PLC0415
+        from tokenauth.revocation import listening, registry  # noqa: PLC0415
+        from tokenauth.revocation.notifiers import beating  # noqa: PLC0415
         from tokenauth.revocation.process import MIRRORS  # noqa: PLC0415
 
-        MIRRORS.each(lambda mirror: mirror.accompany(embedded.keep_house))
+        for companion in (
+            registry.keep_reporting,
+            embedded.keep_house,
+            listening.listen,
+            beating.keep_beating,
+        ):
+            MIRRORS.each(methodcaller("accompany", companion))
+        MIRRORS.each(methodcaller("when_behind", database_behind.record))
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")
 

@@ -48,6 +48,8 @@ class Limits(BaseModel):
     refresh_family: Rate = "30/minute"
     #: Introspections by one resource server.
     introspect: Rate = "6000/minute"
+    #: Questions for revocations by one resource server: each of its processes asks 4 times a second.
+    feed: Rate = "60000/minute"
 
 
 class Settings(BaseModel):
@@ -79,11 +81,17 @@ class Settings(BaseModel):
     MIRROR: Literal["auto", "request", "each-check"] = "auto"
     #: Seconds the first load of the mirror may hold a request.
     START_TIMEOUT: float = Field(default=5, gt=0, le=60)
+    #: Bytes that the live orders may take in one process; beyond it spent generations are forgotten.
+    MIRROR_MEMORY: int = Field(default=64 * 2**20, ge=2**20)
     #: Database alias of tokenauth's tables; None: the router decides.
     DATABASE: str | None = None
     #: `() -> str`, or its dotted path: the tenant whose tables are in use, where each has a schema or a
     #: database of its own. None: there is one site. ISSUER and ACCOUNT_AUDIENCE then name it: {namespace}.
     NAMESPACE: str | Callable[[], str] | None = None
+    #: Alias of the django-redis cache that tells processes of revocations at once; None: none does.
+    REDIS_ALIAS: str | None = None
+    #: Database alias of a direct connection to listen on; None: the own one, unless a pooler is there.
+    LISTEN_DATABASE: str | None = None
     #: Who ends the tokens of an account that changes: a trigger on its table (`auto`), or signals alone.
     TRIGGERS: Literal["auto", "off"] = "auto"
     #: Fields of the user model besides password and is_active whose change ends the user's tokens.
@@ -207,7 +215,7 @@ def unknown_keys() -> list[str]:
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting in {"TOKENAUTH", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
+    if setting in {"TOKENAUTH", "CACHES", "DEBUG", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}:
         for cached in _CACHES:
             cached.cache_clear()
 

@@ -8,7 +8,8 @@ from django.dispatch import Signal
 from tokenauth.models import AccountState, TokenFamily
 from tokenauth.tokens.keyring import database
 
-#: A login has made a session: `family_id`, `user_key`, `client_id`, `device_id`.
+#: A login has made a session: `family_id`, `user_key`, `client_id`, `device_id`, `impersonator` (the key
+#: of who acts in the user's name, else empty).
 session_started = Signal()
 #: One session has ended by itself: `family_id`, `user_key`, `cause`. A revoked account ends all of its
 #: sessions with one `account_revoked` instead.

@@ -8,10 +8,12 @@ PREAMBLE = """member() { python3 -c 'import json, sys; print(json.loads(sys.argv
 
 def line(step: Step, *, base_url: str) -> str:
     """The step as a curl command; an answer that later steps need goes into a variable and is shown."""
-    parts = ["curl -s" if step.keeps else "curl -si", f"{base_url}{step.path}"]
+    parts = ["curl -s" if step.keeps else "curl -si", f"{step.at or base_url}{step.path}"]
     parts += [f"-d '{name}={value}'" for name, value in step.form.items()]
     if step.refresh_of:
         parts.append(f'-d "refresh_token=$(member refresh_token "${step.refresh_of}")"')
+    if step.hands_back:
+        parts.append(f'-d "token=$(member refresh_token "${step.hands_back}")"')
     if step.access_of:
         parts.append(f'-H "Authorization: Bearer $(member access_token "${step.access_of}")"')
     command = " ".join(parts)

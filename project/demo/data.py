@@ -8,6 +8,8 @@ ADMIN = "admin"
 USERS = ("alice", "bob", "carol", "dave", "erin")
 
 ORDERS_AUDIENCE = "https://orders.example"
+#: Client id of the service that validates tokens elsewhere.
+ORDERS_API = "orders-api"
 SCOPES = ("orders:read", "orders:write")
 
 
@@ -36,7 +38,7 @@ CLIENTS = (
     ),
     DemoClient(client_id="exact", name="Phone app, exact", kind="native", policy="exact"),
     DemoClient(
-        client_id="orders-api",
+        client_id=ORDERS_API,
         name="Orders service",
         kind="resource",
         first_party=False,
@@ -70,6 +72,10 @@ class Endpoint:
     method: str
     path: str
     scope: str
+
+
+#: Of the second service, for tokens of ORDERS_AUDIENCE.
+ELSEWHERE = (Endpoint("GET", "/orders/", "orders:read"),)
 
 
 ENDPOINTS = (

@@ -12,6 +12,7 @@ def text(steps: Sequence[Step]) -> str:
     lines = [
         "",
         f"The example site answers at {settings.BASE_URL}/",
+        f"and a second service, which validates its tokens, at {settings.ORDERS_URL}/orders/",
         f"  admin  {settings.BASE_URL}/admin/  {data.ADMIN} / {vault.password(data.ADMIN)}",
         *(f"  user   {name} / {vault.password(name)}" for name in data.USERS),
         "",

@@ -32,15 +32,24 @@ def content() -> dict[str, Any]:
         },
         "users": [{"username": name, "password": vault.password(name)} for name in data.USERS],
         "clients": [_client(client) for client in data.CLIENTS],
-        "endpoints": [
+        "endpoints": [_endpoint(endpoint, settings.BASE_URL) for endpoint in data.ENDPOINTS],
+        "services": [
             {
-                "method": endpoint.method,
-                "path": endpoint.path,
-                "url": f"{settings.BASE_URL}{endpoint.path}",
-                "scope": endpoint.scope,
+                "client_id": data.ORDERS_API,
+                "base_url": settings.ORDERS_URL,
+                "audience": data.ORDERS_AUDIENCE,
+                "endpoints": [_endpoint(endpoint, settings.ORDERS_URL) for endpoint in data.ELSEWHERE],
             }
-            for endpoint in data.ENDPOINTS
         ],
+    }
+
+
+def _endpoint(endpoint: data.Endpoint, base_url: str) -> dict[str, str]:
+    return {
+        "method": endpoint.method,
+        "path": endpoint.path,
+        "url": f"{base_url}{endpoint.path}",
+        "scope": endpoint.scope,
     }
 
 

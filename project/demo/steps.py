@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
 from project.demo import data, vault
 
 
@@ -12,9 +14,13 @@ class Step:
 
     title: str
     path: str
+    #: Where the path is, if not at the site.
+    at: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
     #: The earlier answer whose refresh token goes into the form, by the name it was kept under.
     refresh_of: str = ""
+    #: The earlier answer whose refresh token is handed back.
+    hands_back: str = ""
     #: The earlier answer whose access token is shown.
     access_of: str = ""
     #: The name that this answer is kept under.
@@ -101,5 +107,56 @@ def steps(*, grace: float, bound: float) -> list[Step]:
             status=401,
             error="invalid_token",
             within=bound,
+        ),
+        *elsewhere(bound=bound, at=settings.ORDERS_URL),
+    ]
+
+
+def elsewhere(*, bound: float, at: str) -> list[Step]:
+    """The story of a token at the service that validates by itself, without the site's database.
+
+    Args:
+        bound: Seconds within which it refuses what was revoked.
+        at: Where it is reached.
+    """
+    client, username = {"client_id": data.CLIENTS[0].client_id}, data.USERS[1]
+    login = {**client, "username": username, "password": vault.password(username)}
+    path = "/orders/"
+    return [
+        Step(
+            title="Elsewhere: the orders service is closed without a token too", status=401, path=path, at=at
+        ),
+        Step(title="Log in for this site alone", path="/auth/login/", form=login, keeps="HERE", status=200),
+        Step(
+            title="The orders service refuses that token: it is not meant for it",
+            access_of="HERE",
+            status=401,
+            error="invalid_token",
+            path=path,
+            at=at,
+        ),
+        Step(
+            title="Log in for the orders service",
+            path="/auth/login/",
+            form={**login, "audience": data.ORDERS_AUDIENCE},
+            keeps="THERE",
+            status=200,
+        ),
+        Step(title="It opens, and asks nobody for it", access_of="THERE", status=200, path=path, at=at),
+        Step(
+            title="Log out at the site: it knows at once",
+            path="/auth/token/revoke/",
+            form=client,
+            hands_back="THERE",
+            status=200,
+        ),
+        Step(
+            title=f"The orders service refuses the token, at most {bound:g} s later",
+            access_of="THERE",
+            status=401,
+            error="invalid_token",
+            within=bound,
+            path=path,
+            at=at,
         ),
     ]

@@ -39,8 +39,10 @@ def _ask(step: Step, kept: dict[str, Answer], base_url: str) -> Answer:
     form = dict(step.form)
     if step.refresh_of:
         form["refresh_token"] = _member(kept, step.refresh_of, "refresh_token")
+    if step.hands_back:
+        form["token"] = _member(kept, step.hands_back, "refresh_token")
     access_token = _member(kept, step.access_of, "access_token") if step.access_of else ""
-    return http.call(f"{base_url}{step.path}", form=form, access_token=access_token)
+    return http.call(f"{step.at or base_url}{step.path}", form=form, access_token=access_token)
 
 
 def _member(kept: dict[str, Answer], name: str, member: str) -> str:

@@ -8,6 +8,8 @@ from django.test import Client as Browser
 
 from tests.factories import PASSWORD, ClientFactory, secret_of
 from tests.http import DEVICES, INTROSPECT, LOGIN, REFRESH, REVOKE, SESSIONS, Http
+from tokenauth.api.authentication import CACHE
+from tokenauth.tokens.keyring import KEYRING
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,6 +25,20 @@ def out(error):
 
     with connection.execute_wrapper(execute_or_fail):
         yield
+
+
+def test_a_process_that_has_no_keys_yet_cannot_tell_who_may_enter(ada, web):
+    # a worker that is forked while the database is out, and one that has just heard of a killed key
+    http = Http(Browser(raise_request_exception=False))
+    bearer = http.log_in(ada, web)["access_token"]
+    CACHE.clear()
+    KEYRING.forget()
+
+    with out(OperationalError):
+        answer = http.get("/api/me/", bearer=bearer)
+
+    assert (answer.status_code, answer.get("Retry-After")) == (503, "1")
+    assert http.get("/api/me/", bearer=bearer).status_code == 200
 
 
 CALLS = ["login", "refresh", "revoke", "introspect", "sessions", "devices", "revoke-others", "name a device"]

@@ -70,8 +70,8 @@ class Site:
         login = {"username": "ada", "password": PASSWORD, **client}
         resource = {"client_id": "res", "client_secret": self.resource_secret}
         return {
-            "login": ("issue", "pair.of", lambda: http.post(LOGIN, login, Idempotency_Key=KEY)),
-            "login by form": ("issue", "pair.of", lambda: http.form(LOGIN, login)),
+            "login": ("new_family", "pair.of", lambda: http.post(LOGIN, login, Idempotency_Key=KEY)),
+            "login by form": ("new_family", "pair.of", lambda: http.form(LOGIN, login)),
             "refresh": (
                 "rotate",
                 "verdict.next_answer",

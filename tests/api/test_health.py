@@ -31,8 +31,9 @@ def test_an_operator_sees_the_mirror_by_token_or_by_django_session(http: Http, a
     by_token = http.get(HEALTH, bearer=tokens["access_token"]).json()
     by_session = admin_client.get(HEALTH, secure=True).json()
 
-    assert set(by_token) == set(by_session) == {"ready", "mirror", "overdue"}
+    assert set(by_token) == set(by_session) == {"ready", "mirror", "processes", "overdue"}
     assert set(by_token["mirror"]) == {"age", "number"}
+    assert by_token["processes"] == {"seen": 0, "fresh": 0}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -55,6 +55,15 @@ def test_a_case_that_did_not_run_is_no_miss():
     assert {each.budget.case for each in budgets.judged(made_up.run())} == {"refresh"}
 
 
+def test_what_only_a_whole_run_measures_is_not_asked_of_a_quick_one():
+    purged = Measurement("purge", "rows/s", "/s", {OURS: [10.0], "simplejwt": [1.0]})
+
+    whole = {each.budget for each in budgets.judged(made_up.run(purged))}
+    quick = {each.budget for each in budgets.judged(made_up.run(purged, quick=True))}
+
+    assert {each.what for each in whole - quick} == {"batch, p99", "batch, longest", "memory"}
+
+
 def test_every_budget_has_one_limit_and_a_case_that_can_run():
     for budget in BUDGETS:
         assert (budget.at_least is None) != (budget.at_most is None), budget

@@ -1,5 +1,8 @@
 """The database that holds the tables, and how it is reached."""
 
+import sys
+from types import ModuleType
+
 import pytest
 from django.db import connection
 from django.db.utils import ConnectionHandler
@@ -118,6 +121,33 @@ def test_e013_a_schema_for_each_tenant(monkeypatch, engine):
     monkeypatch.setitem(connection.settings_dict, "ENGINE", engine)
 
     assert ids(checks.tables_are_of_one_site()) == ["E013"]
+
+
+def test_e013_is_silent_where_the_site_says_which_tenant_it_is(tokenauth, monkeypatch):
+    tokenauth(NAMESPACE=lambda: "north")
+    monkeypatch.setitem(connection.settings_dict, "ENGINE", "django_tenants.postgresql_backend")
+
+    assert checks.tables_are_of_one_site() == []
+
+
+def test_e013_a_back_end_that_a_site_derived_from_one_of_those(monkeypatch):
+    theirs = type("DatabaseWrapper", (), {"__module__": "django_tenants.postgresql_backend.base"})
+    own = type("DatabaseWrapper", (theirs,), {"settings_dict": {"ENGINE": "site.back_end"}})
+    monkeypatch.setattr(checks, "connections", {"default": own()})
+
+    assert ids(checks.tables_are_of_one_site()) == ["E013"]
+
+
+def test_e013_the_router_that_goes_with_them(settings, monkeypatch):
+    routers = ModuleType("django_tenants.routers")
+    routers.TenantSyncRouter = type("TenantSyncRouter", (), {})
+    monkeypatch.setitem(sys.modules, "django_tenants", ModuleType("django_tenants"))
+    monkeypatch.setitem(sys.modules, routers.__name__, routers)
+    settings.DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+    assert ids(checks.tables_are_of_one_site()) == ["E013"]
+
+    settings.TENANT_DB_DATABASE = "of the tenants"  # and ours lie in another
+    assert checks.tables_are_of_one_site() == []
 
 
 def test_e014_a_database_that_is_not_there(tokenauth):

@@ -44,6 +44,7 @@ class Site:
     def __post_init__(self) -> None:
         self.port = _spare_port()
         self.instead[USUAL] = f"127.0.0.1:{self.port}"
+        self.instead["--port 8000"] = f"--port {self.port}"
 
     def start_project(self, name: str) -> None:
         """Make the project that `django-admin startproject` makes, in the folder itself."""

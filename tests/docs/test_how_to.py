@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -16,6 +17,8 @@ from tests.docs import walk
 from tests.docs.conftest import New
 from tests.docs.pages import DOCS
 from tests.docs.site import PATIENCE, Site
+from tests.live import spare_port
+from tests.redis_servers import redis_running
 
 HOW_TO = DOCS / "how-to"
 #: Those whose commands show for themselves that they work.
@@ -25,8 +28,16 @@ TELL_FOR_THEMSELVES = (
     "write-your-own-login",
     "change-ones-own-password",
     "revoke-a-lost-device",
+    "restore-a-backup",
+    "open-connections",
 )
-EXECUTED = (*TELL_FOR_THEMSELVES, "log-in-with-a-social-account", "keep-house-with-celery")
+EXECUTED = (
+    *TELL_FOR_THEMSELVES,
+    "log-in-with-a-social-account",
+    "keep-house-with-celery",
+    "notify-at-once",
+    "validate-tokens-elsewhere",
+)
 
 
 @pytest.mark.slow
@@ -69,6 +80,13 @@ def test_an_id_token_of_the_provider_opens_and_no_other(new: New):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_news_travel_by_redis(new: New, tmp_path: Path):
+    with redis_running(tmp_path) as news, ExitStack() as stack:
+        walk.walk(HOW_TO / "notify-at-once.md", new(**{"redis://127.0.0.1:6379/1": news.url}), stack)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_worker_runs_the_job_that_is_sent(new: New):
     site = new(**{'"redis://127.0.0.1:6379/0"': '"filesystem://"'})
     with (site.folder / "shop/settings.py").open("a") as settings:
@@ -84,6 +102,14 @@ def test_a_worker_runs_the_job_that_is_sent(new: New):
         until = time.monotonic() + PATIENCE
         while "purge" not in last_runs(site):
             assert time.monotonic() < until
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_service_elsewhere_opens_and_closes(new: New):
+    with ExitStack() as stack:
+        site = new(**{"8001": str(spare_port())})
+        walk.walk(HOW_TO / "validate-tokens-elsewhere.md", site, stack)
 
 
 @pytest.mark.parametrize("name", EXECUTED)

@@ -1,6 +1,7 @@
 """A mirror, loaded as each process does."""
 
 import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from tests.sessions import log_in
 from tokenauth.doctor import plane
 from tokenauth.doctor.findings import Level
 from tokenauth.flows import revoke
-from tokenauth.models import Plane, RevocationOrder, users
+from tokenauth.models import MirrorProcess, Plane, RevocationOrder, process, users
 from tokenauth.revocation import numbering, source
 from tokenauth.revocation.subjects import OfUser
 
@@ -95,3 +96,23 @@ def test_the_tests_own_mode_is_not_for_a_site(settings):
     settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "each-check"}
 
     assert [finding.level for finding in wrong()] == [Level.WARNING]
+
+
+class TestTheProcesses:
+    @pytest.fixture
+    def row(self, revoked):
+        row = MirrorProcess(id=uuid.uuid4(), host="web1", pid=7, age=100, started_at=timezone.now())
+        process.report(connection, row)
+        return row
+
+    def test_are_counted(self, row):
+        assert "1 of 1 processes are current" in [finding.text for finding in plane.mirror()]
+        assert wrong() == []
+
+    def test_one_that_lags_is_a_warning_that_says_where_to_look(self, row):
+        row.age = 90_000
+        process.report(connection, row)
+
+        (found,) = wrong()
+        assert found.text == "0 of 1 processes are current"
+        assert "tokenauth_plane status" in found.mend

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.api.conftest import ada, http, web
+from tests.mirrors import boot_clock, polling, silent_database
 
-__all__ = ["ada", "http", "web"]
+__all__ = ["ada", "boot_clock", "http", "polling", "silent_database", "web"]
 
 
 @pytest.fixture(params=["signals", "triggers"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client as Browser
 from django.urls import path
 from rest_framework.request import Request
@@ -118,7 +118,7 @@ def test_password_revocation_and_kept_family_are_one_commit(http: Http, ada, web
     assert max(writes) < first
     for model in (type(ada), AccountState, TokenFamily, TokenEvent):
         assert model._meta.db_table in tables
-    assert 'INSERT INTO "tokenauth_revocationorder"' in tables
+    assert f"INSERT INTO {connection.ops.quote_name('tokenauth_revocationorder')}" in tables
 
 
 def is_write(step: str) -> bool:

@@ -1,24 +1,30 @@
-"""F14: PostgreSQL behind a pooler in transaction mode; the stack `pooler` runs more of the suite so."""
+"""F14: PostgreSQL behind a pooler in transaction mode; the stack of that name runs more of the suite so."""
 
 import os
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from tests.crowd import at_once
 from tests.pooler import NoPooler, pooled
 from tests.sessions import Session, claims_of, log_in
 from tokenauth.audit import verification
+from tokenauth.checks import notifiers as checks
+from tokenauth.doctor import notifier as doctor
+from tokenauth.doctor.findings import Level
 from tokenauth.flows import housekeeping
 from tokenauth.flows.housekeeping import JOBS, Ran
 from tokenauth.flows.keep import keep
 from tokenauth.flows.revoke import revoke
 from tokenauth.models import TokenEvent, prepared
 from tokenauth.models.users import key_of
+from tokenauth.revocation.notifiers import publishing
+from tokenauth.revocation.notifiers.postgresql import Deaf, Notify
 from tokenauth.revocation.process import ProcessMirror
 from tokenauth.revocation.subjects import OfUser
 
@@ -54,6 +60,23 @@ def _lead(**changes: object) -> None:
     connection.close()
     connection.settings_dict.update(changes)
     django_settings.DATABASES["default"].update(changes)
+
+
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alias that leads past the pooler."""
+    parts, real = urlsplit(os.environ["DATABASE_URL"]), connections.create_connection
+    past = {"HOST": parts.hostname, "PORT": parts.port or 5432, "DISABLE_SERVER_SIDE_CURSORS": False}
+    past["NAME"] = connection.settings_dict["NAME"]
+    monkeypatch.setitem(connections.settings, "direct", {**connections.settings["default"], **past})
+
+    def create(alias: str) -> Any:
+        # under the name of the alias that the test may use
+        created = real("default")
+        created.settings_dict = {**created.settings_dict, **(past if alias == "direct" else {})}
+        return created
+
+    monkeypatch.setattr(connections, "create_connection", create)
 
 
 @pytest.fixture
@@ -111,6 +134,25 @@ def test_a_process_follows_revocations(session, settings):
 
     assert before is None
     assert after is not None
+
+
+@pytest.mark.parametrize("behind_a_pooler", [False], indirect=True, ids=["not named"])
+def test_who_listens_behind_one_notices_that_nothing_arrives(session, settings):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "request"}
+
+    assert isinstance(publishing.chosen(), Notify)
+    with pytest.raises(Deaf):
+        Notify("default").test()
+    assert [found.id for found in checks.notifications_arrive(databases=["default"])] == ["tokenauth.W020"]
+
+
+@pytest.mark.parametrize("behind_a_pooler", [True], indirect=True, ids=["named in the settings"])
+def test_who_listens_on_a_direct_connection_hears_what_is_told_through_one(session, settings, direct):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "request", "LISTEN_DATABASE": "direct"}
+
+    Notify("direct").test()
+    assert checks.notifications_arrive(databases=["default"]) == []
+    assert doctor.arrives()[0].level is Level.OK
 
 
 def test_one_that_the_settings_do_not_name_is_found_and_planned_for_no_more(session, behind_a_pooler):

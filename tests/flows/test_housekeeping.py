@@ -1,5 +1,6 @@
 """Housekeeping: what goes and what stays, in batches, by one process at a time."""
 
+import uuid
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows import housekeeping
 from tokenauth.flows.housekeeping import JOBS, Job, LeasedByAnother, NotDue, Ran, batches, jobs
 from tokenauth.flows.housekeeping.batches import Allowance
-from tokenauth.flows.housekeeping.purge import DEVICES, MARKS, SLACK, purge
+from tokenauth.flows.housekeeping.purge import DEVICES, MARKS, PROCESSES, SLACK, purge
 from tokenauth.flows.housekeeping.stamp import stamp
 from tokenauth.flows.revoke import revoke, revoke_others
 from tokenauth.models import (
@@ -23,6 +24,7 @@ from tokenauth.models import (
     Device,
     EventDetail,
     KeyRecord,
+    MirrorProcess,
     PasswordUpgrade,
     Plane,
     RevocationOrder,
@@ -178,6 +180,20 @@ class TestPurge:
 
         assert purge(timezone.now()) == 1
         assert PasswordUpgrade.objects.count() == 1
+
+    def test_rows_of_processes_that_were_killed_go_after_an_hour(self):
+        Plane.objects.ensure()
+        for ago in (PROCESSES + 5, PROCESSES - 5):
+            MirrorProcess.objects.create(
+                id=uuid.uuid4(),
+                host="web1",
+                pid=7,
+                started_at=timezone.now(),
+                reported=Plane.objects.milliseconds() - ago * 1000,
+            )
+
+        assert purge(timezone.now()) == 1
+        assert MirrorProcess.objects.count() == 1
 
     def test_twice_is_harmless(self):
         session = log_in()
@@ -565,8 +581,9 @@ class TestOverdue:
         first = housekeeping.overdue(timezone.now())
         clock.shift(1)
 
-        assert first == ["stamp", "sweep", "rotate_keys"]
-        assert housekeeping.overdue(timezone.now()) == ["stamp", "sweep", "rotate_keys", "number"]
+        never = ["stamp", "sweep", "rotate_keys", "propagate_orders"]
+        assert first == never
+        assert set(housekeeping.overdue(timezone.now())) == {*never, "number"}
 
 
 @pytest.mark.django_db(transaction=True)

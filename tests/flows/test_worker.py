@@ -6,14 +6,16 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from tests.redis_servers import cache, redis_running
 from tests.sessions import log_in
 from tests.worker import BROKERS, wait_until, worker_running
 from tokenauth.flows import housekeeping
 from tokenauth.flows.housekeeping import JOBS, LeasedByAnother, Ran, jobs
 from tokenauth.flows.housekeeping.purge import SLACK
 from tokenauth.flows.revoke import revoke
-from tokenauth.models import RevocationOrder, TaskRun, TokenFamily
+from tokenauth.models import Plane, RevocationOrder, TaskRun, TokenFamily
 from tokenauth.models.users import key_of
+from tokenauth.revocation.notifiers import names
 from tokenauth.revocation.subjects import OfUser
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -74,6 +76,33 @@ def test_one_that_is_killed_in_the_middle_loses_nothing_and_another_begins_again
 
 
 @pytest.mark.postgres
+def test_orders_are_propagated_though_the_worker_that_did_is_killed(tmp_path, clock, settings):
+    session = log_in()
+    assert session.accepts()
+    revoke(OfUser(key_of(session.user)))
+    RevocationOrder.objects.update(number=None, until=None)
+    Plane.objects.update(n=0)
+    with redis_running(tmp_path) as news:
+        with worker_running("redis", tmp_path, NEWS_URL=news.url) as worker, transaction.atomic():
+            lock_orders()
+            worker.send("propagate_orders")
+            wait_until(lambda: is_leased("propagate_orders"), "the job begins")
+            worker.kill()
+        wait_until(nobody_else_is_connected, "the server has noticed")
+        assert news.client().keys() == []
+        settings.CACHES = {**settings.CACHES, "news": cache(news.url)}
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "request", "REDIS_ALIAS": "news"}
+
+        first = housekeeping.run("propagate_orders", force=True)
+        clock.shift(jobs.LEASE + 60)
+        second = housekeeping.run("propagate_orders")
+
+        assert (first, second) == (LeasedByAnother(), Ran(1))
+        assert RevocationOrder.objects.get().number == 1
+        assert [id_ for id_, _ in news.client().xrange(names.stream(names.DEFAULT))] == [b"1-0"]
+
+
+@pytest.mark.postgres
 def test_of_two_at_once_one_works(worker, expired):
     with transaction.atomic():
         lock_families()
@@ -93,6 +122,11 @@ def test_of_two_at_once_one_works(worker, expired):
 def lock_families() -> None:
     with connection.cursor() as cursor:
         cursor.execute("LOCK TABLE tokenauth_tokenfamily IN ACCESS EXCLUSIVE MODE")
+
+
+def lock_orders() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE tokenauth_revocationorder IN ACCESS EXCLUSIVE MODE")
 
 
 def nobody_else_is_connected() -> bool:

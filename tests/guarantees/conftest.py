@@ -6,8 +6,9 @@ import pytest
 
 from tests.live import live_site
 from tests.mails import mails
+from tests.mirrors import boot_clock, polling, silent_database
 
-__all__ = ["live_site", "mails"]
+__all__ = ["boot_clock", "live_site", "mails", "polling", "silent_database"]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 AT_ONCE = 2
 #: Seconds that one run of the named tests may take.
-PATIENCE = 300
+PATIENCE = 900
 #: pytest's words: all passed, and at least one did not.
 PASSED, FAILED = 0, 1
 
@@ -46,6 +46,8 @@ _FAILURES = re.compile(r"^(?:=+ )?(?:\d+ \w+, )*?(\d+) failed\b.* in [\d.]+s", r
 _CRASH = re.compile(
     r"^E +(?:\w+\.)*(?:ImportError|ModuleNotFoundError|NameError|SyntaxError|IndentationError)\b"
 )
+#: Loading every plugin that is installed takes as long as all else that a test needs.
+_PLUGINS = ["--disable-plugin-autoload", "-p", "pytest_django.plugin", "-p", "pytest_timeout"]
 _NOT_IN_A_COPY = (".git", ".venv", "var", "dist", "build", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -137,17 +139,21 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="breaks to run, all by default: g06_consumed_first.patch")
-    asked = parser.parse_args().names
+    parser.add_argument("--share", type=_share, default=(1, 1), help="which part of them, by turns: 1/2")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="breaks that run beside each other")
+    asked = parser.parse_args()
+    place, shares = asked.share
     started = time.monotonic()
 
-    breaks = _chosen(asked)
-    unproven = [] if asked else _guarantees_without_a_break(breaks)
+    breaks = _chosen(asked.names)
+    unproven = [] if asked.names else _guarantees_without_a_break(breaks)
+    breaks = breaks[place - 1 :: shares]
     backends = Backends.found()
     with tempfile.TemporaryDirectory(prefix="tokenauth-breaks-") as folder:
         pristine = Path(folder) / "unbroken"
         _copy_tracked_tree(pristine)
         failing = _failing_unbroken(breaks, pristine, backends)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(asked.at_once) as pool:
             running = [pool.submit(_judged, each, pristine, backends, failing) for each in breaks]
             outcomes = [_shown(future.result()) for future in running]
 
@@ -159,6 +165,11 @@ def main() -> int:
     print(f"in {time.monotonic() - started:.0f} s" + (f", {skipped} skipped" if skipped else ""))
     print(f"{passed} passed, {failed} failed")
     return int(failed > 0)
+
+
+def _share(text: str) -> tuple[int, int]:
+    place, _, shares = text.partition("/")
+    return int(place), int(shares)
 
 
 def _chosen(names: Iterable[str]) -> list[Break]:
@@ -235,7 +246,7 @@ class Run:
 def _ran(tests: Iterable[NamedTest], tree: Path, backends: Backends) -> Run:
     """Run tests of one back end in a tree."""
     tests = list(tests)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *_PLUGINS]
     try:
         done = subprocess.run(
             [*command, *(test.node for test in tests)],

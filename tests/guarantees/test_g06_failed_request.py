@@ -55,7 +55,7 @@ from tokenauth.revocation.subjects import (
     Subject,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.stepwise, pytest.mark.django_db(transaction=True)]
 
 SLOW = pytest.mark.slow
 WHEN = [When.BEFORE, When.CUT_AFTER, pytest.param(When.AFTER, marks=SLOW)]
@@ -196,6 +196,7 @@ def test_a_refresh_overtaken_by_its_own_retry_fails_without_harm_at_every_step(w
 
 
 @pytest.mark.postgres
+@pytest.mark.direct
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_a_refresh_is_two_statements_once_they_are_planned(line, clock):
     """PROTOCOL 1, "The statements"; the numbering after the commit is apart."""
@@ -771,6 +772,7 @@ def _login(http: Http, session: Session) -> Any:
 ENDPOINTS = {"token/refresh/": _refresh, "token/": _token, "token/revoke/": _revoke, "login/": _login}
 
 
+@pytest.mark.over_http
 @pytest.mark.parametrize("process", PROCESSES)
 @pytest.mark.parametrize("error", [OperationalError, pytest.param(InterfaceError, marks=SLOW)])
 @pytest.mark.parametrize("send", ENDPOINTS.values(), ids=ENDPOINTS)

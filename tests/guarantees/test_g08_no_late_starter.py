@@ -52,7 +52,7 @@ from tokenauth.revocation.subjects import (
     OfUser,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.stepwise, pytest.mark.django_db(transaction=True)]
 
 SLOW = pytest.mark.slow
 NEW_PASSWORD = "an even better password"
@@ -438,6 +438,7 @@ def test_a_login_that_is_overtaken_checks_the_password_once_more_or_ends(path, t
         assert _is_dead_and_may_log_in_again(played, path), played.where
 
 
+@pytest.mark.over_http
 @pytest.mark.parametrize("change", [_new_password, _deactivation, _deletion])
 def test_a_login_whose_user_changes_after_the_password_was_checked_answers_as_for_a_wrong_one(
     change, monkeypatch, tally

@@ -100,8 +100,14 @@ def test_no_statement_runs_before_a_signature_holds(http: Http, tokens, name):
     with CaptureQueriesContext(connection) as statements:
         answers = [call() for call in every]
 
-    assert [statement["sql"] for statement in statements] == []
+    assert [sql for statement in statements if not is_the_sites_own(sql := statement["sql"], name)] == []
     assert {answer.status_code for answer in answers} <= {200, 400, 401}
+
+
+def is_the_sites_own(sql: str, call: str) -> bool:
+    """Whether it only opens or takes back the transaction that the site puts around a view of its own."""
+    is_wrapped = connection.settings_dict["ATOMIC_REQUESTS"] and call == "a view"
+    return is_wrapped and sql in {"BEGIN", "BEGIN IMMEDIATE", "ROLLBACK"}
 
 
 def test_the_counting_would_notice(http: Http, tokens):

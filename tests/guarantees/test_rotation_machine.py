@@ -12,7 +12,7 @@ from tests.guarantees.rotation_machine import PLAYED, POLICIES, RotationMachine,
 from tests.guarantees.rotation_model import wrong
 from tests.guarantees.rotation_model.rules import Rules
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.stepwise, pytest.mark.django_db(transaction=True)]
 
 EXACT = replace(PLAYED, exact=True, keys="always")
 GAMES: dict[str, tuple[type[RotationMachine], Rules]] = {

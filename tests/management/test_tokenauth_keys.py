@@ -250,3 +250,30 @@ def test_listing_is_what_anybody_may_read_in_a_terminal_log(settings: Any):
 
     assert NEW_KEY not in run("list")
     assert NEW_KEY not in run("rewrap")
+
+
+class TestExportPlane:
+    def test_prints_the_keys_that_verify_and_nothing_else(self):
+        run("new", "plane")
+
+        first, second = run("export-plane").splitlines()
+
+        assert [from_base64url(line.encode()) for line in (first, second)] == [
+            key.secret for key in KEYRING.all(KeyPurpose.PLANE)
+        ]
+        assert KEYRING.active(KeyPurpose.PLANE).kid == kid("plane")
+
+    def test_is_a_line_in_the_log_that_holds_no_key(self, caplog):
+        with caplog.at_level("INFO", "tokenauth.security"):
+            (printed,) = run("export-plane").splitlines()
+
+        assert "plane_key_exported" in caplog.text
+        assert printed not in caplog.text
+
+    def test_a_killed_one_is_not_among_them(self):
+        former = run("export-plane")
+
+        run("kill", kid("plane"), "--yes")
+
+        assert run("export-plane") != former
+        assert len(run("export-plane").splitlines()) == 1

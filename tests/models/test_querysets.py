@@ -1,11 +1,13 @@
 """The tables speak the domain: what each name selects, and what each deed writes."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from tests.crowd import at_once
 from tests.factories import ClientFactory, UserFactory, secret_of
 from tests.models.conftest import sent
 from tests.sessions import Session, log_in
@@ -239,6 +241,31 @@ class TestEpochs:
                 AccountState.objects.advance("someone")
 
             assert len(statements) == 1
+
+    def test_many_accounts_move_in_one_statement_whether_they_are_there_or_not(self):
+        AccountState.objects.advance("b")
+
+        with sent() as statements:
+            assert AccountState.objects.advance_all(["c", "b", "a", "b"]) == {"a": 1, "b": 2, "c": 1}
+
+        assert len(statements) == 1
+        assert AccountState.objects.advance_all([]) == {}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_two_that_move_the_same_accounts_at_once_wait_for_each_other(self):
+        """One of them must not be the victim of a deadlock."""
+        keys = [str(number) for number in range(200)]
+
+        def move(in_order):
+            with transaction.atomic():
+                AccountState.objects.advance_all(in_order)
+
+        rounds = 10
+        for _ in range(rounds):
+            at_once([partial(move, keys), partial(move, keys[::-1])])
+
+        moved = AccountState.objects.values_list("epoch", flat=True).distinct()
+        assert list(moved) == [2 * rounds]
 
     def test_the_site_begins_at_zero_without_a_row(self):
         assert (Site.objects.epoch_now(), Site.objects.now().epoch) == (0, 0)

@@ -43,6 +43,7 @@ def test_every_endpoint_and_method_is_in_it():
         "token",
         "revoke",
         "introspect",
+        "revocations",
         "jwks",
         "jwks_wellknown",
         "metadata",

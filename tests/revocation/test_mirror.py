@@ -1,13 +1,20 @@
 """The floors of a process: merging, ending, and what a token is refused for."""
 
+import os
+import subprocess
+import sys
+import threading
 import uuid
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenauth.errors import Cause
+from tokenauth.revocation import mirror, table
 from tokenauth.revocation.mirror import FOREVER, Answer, Floors, Kind, Mirror, Order
+from tokenauth.revocation.table import Table
 from tokenauth.tokens.claims import AccessClaims, Epochs
 
 SID, DID = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-222222222222"
@@ -184,3 +191,165 @@ class TestAMirrorThatPolls:
 
         assert mirror.take(answer(order(Kind.USER, "8", 1, until=9, number=2), n=2, own=1))
         assert mirror.number == 2
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Beyond three entries of a kind a table holds them, as beyond some thousand in production."""
+    monkeypatch.setattr(mirror, "FEW", 3)
+
+
+_many_orders = st.lists(
+    st.builds(
+        order,
+        st.sampled_from(list(Kind)),
+        st.integers(0, 40).map(str),
+        st.sampled_from([0, 1, 5, 2**32 - 1, 2**32, 2**62]),
+        until=st.sampled_from([10.0, 20.5, 2e9, FOREVER]),
+    ),
+    max_size=200,
+)
+
+
+class TestManyOrders:
+    @given(orders=_many_orders, now=st.sampled_from([0, 10, 15, 21, 3e9]))
+    def test_are_judged_as_few_are(self, orders, now):
+        plain = floors_of(*orders)
+        with mock.patch.object(mirror, "FEW", 3):
+            compact = floors_of(*orders)
+
+        for held in (plain, compact):
+            held.drop_expired(now)
+
+        assert compact == plain
+        assert len(compact) == len(plain)
+        for kind in Kind:
+            for key in map(str, range(42)):
+                assert compact.floor(kind, key) == plain.floor(kind, key)
+                assert compact.has_ended(kind, key) == plain.has_ended(kind, key)
+
+    @given(first=_many_orders, second=_many_orders)
+    def test_are_merged_as_few_are(self, first, second):
+        with mock.patch.object(mirror, "FEW", 3):
+            merged = floors_of(*first)
+            merged.merge(floors_of(*second))
+
+        assert merged == floors_of(*first, *second)
+
+    def test_grow_shrink_and_are_all_found(self, few):
+        floors = Floors()
+        floors.apply(order(Kind.USER, str(n), n, until=1_000 + n) for n in range(20_000))
+        full = floors.memory()
+        assert all(floors.floor(Kind.USER, str(n)) == n for n in range(20_000))
+
+        floors.drop_expired(1_000 + 19_000)
+
+        assert len(floors) == 999
+        assert floors.floor(Kind.USER, "19001") == 19_001
+        assert not floors.has_ended(Kind.USER, "19000")
+        assert floors.memory() < full * 0.6
+
+    def test_drop_in_steps_and_answer_in_between(self, few):
+        floors = Floors()
+        floors.apply(order(Kind.USER, str(n), 1, until=10 if n % 2 else 99) for n in range(5_000))
+
+        steps = 0
+        for _ in floors.dropping_expired(10):
+            steps += 1
+            assert floors.floor(Kind.USER, "4") == 1
+
+        assert steps > 100
+        assert len(floors) == 2_500
+
+    def test_get_their_end_once_they_are_numbered(self, few):
+        floors = floors_of(*(order(Kind.FAMILY, str(n)) for n in range(10)))
+
+        floors.settle(order(Kind.FAMILY, "4", until=100, number=1))
+        floors.drop_expired(100)
+
+        assert not floors.has_ended(Kind.FAMILY, "4")
+        assert floors.has_ended(Kind.FAMILY, "5")
+
+    def test_that_share_a_hash_refuse_too_much_and_never_too_little(self, few, monkeypatch):
+        monkeypatch.setattr(table, "hash_of", lambda key: 7)
+        floors = floors_of(*(order(Kind.USER, str(n), n, until=10 * n) for n in range(9)))
+        held = Table()
+        for n in range(9):
+            held.raise_to(str(n), n, 10 * n)
+
+        assert dict(held.by_hash()) == {7: (8, 80.0)}
+        floors.drop_expired(79)
+        assert len(floors) == 1
+
+    def test_lie_where_no_stranger_can_foretell(self):
+        program = "from tokenauth.revocation.table import hash_of; print(hash_of('7'))"
+        seen = {
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, "PYTHONHASHSEED": "1"},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            for _ in range(2)
+        }
+
+        assert len(seen) == 2
+
+    def test_are_found_by_who_asks_while_others_come_in(self, few):
+        floors = Floors()
+        floors.apply(order(Kind.USER, f"old{n}", 7) for n in range(200))
+        done, missed = threading.Event(), []
+
+        def ask() -> None:
+            while not done.is_set():
+                missed.extend(n for n in range(200) if floors.floor(Kind.USER, f"old{n}") != 7)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            for n in range(30_000):
+                floors.apply([order(Kind.USER, f"new{n}", 1, until=5)])
+            floors.drop_expired(5)
+        finally:
+            done.set()
+            asking.join()
+
+        assert not missed
+
+
+class TestOverItsMemory:
+    def test_supersessions_go_first_the_shortest_life_first(self):
+        floors = floors_of(
+            *(order(Kind.GENERATION, f"s{n}", 1, until=100 + n) for n in range(100)),
+            *(order(Kind.FAMILY, f"f{n}", until=50) for n in range(100)),
+        )
+
+        dropped = floors.shed_supersessions(floors.memory() * 3 // 4)
+
+        assert 50 <= dropped <= 52
+        assert not floors.has_ended(Kind.GENERATION, "s49")
+        assert floors.has_ended(Kind.GENERATION, "s52")
+        assert all(floors.has_ended(Kind.FAMILY, f"f{n}") for n in range(100))
+
+    def test_a_table_gives_its_memory_back(self, few):
+        floors = floors_of(*(order(Kind.GENERATION, f"s{n}", 1, until=100 + n) for n in range(20_000)))
+        before = floors.memory()
+
+        floors.shed_supersessions(before * 3 // 4)
+
+        assert floors.memory() <= before * 0.75
+        assert floors.has_ended(Kind.GENERATION, "s19999")
+
+    def test_revocations_stay_whatever_they_take(self):
+        floors = floors_of(*(order(Kind.FAMILY, f"f{n}", until=50) for n in range(100)))
+
+        assert floors.shed_supersessions(0) == 0
+        assert len(floors) == 100
+
+    def test_what_has_no_number_yet_is_no_endless_work(self):
+        floors = floors_of(*(order(Kind.GENERATION, f"s{n}", 1) for n in range(10)))
+
+        floors.shed_supersessions(0)
+
+        assert len(floors) in (0, 10)

@@ -5,56 +5,23 @@ import threading
 import uuid
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.factories import ClientFactory
+from tests.other_process import revoke_elsewhere
 from tests.sessions import claims_of, log_in, why_refused
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
-from tokenauth.revocation import clock as boot
-from tokenauth.revocation import numbering, source
+from tokenauth.revocation import numbering, process, source
 from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import OfUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def polling(settings):
-    """Requests poll for themselves, as where threads never run."""
-    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "request"}
-    MIRROR.forget()
-    return settings
-
-
-@pytest.fixture
-def boot_clock(monkeypatch):
-    """The clock that ages a mirror, standing until it is moved by hand."""
-    stands_at = {"seconds": boot.now()}
-    monkeypatch.setattr(boot, "now", lambda: stands_at["seconds"])
-
-    def shift(seconds: float) -> None:
-        stands_at["seconds"] += seconds
-
-    return shift
-
-
-@pytest.fixture
-def silent_database(monkeypatch):
-    """A database that the mirror cannot reach."""
-
-    def silence() -> None:
-        def fail(*args, **kwargs):
-            raise OperationalError("no route to host")
-
-        monkeypatch.setattr(source, "ask", fail)
-
-    return silence
 
 
 def test_a_fresh_mirror_asks_nothing(polling, django_assert_num_queries):
@@ -68,7 +35,7 @@ def test_a_fresh_mirror_asks_nothing(polling, django_assert_num_queries):
 def test_a_request_brings_an_old_mirror_up_to_date(polling, boot_clock):
     session = log_in()
     assert session.accepts()
-    revoke(OfUser(users.key_of(session.user)))
+    revoke_elsewhere(OfUser(users.key_of(session.user)))
 
     boot_clock(0.6)
 
@@ -135,7 +102,7 @@ def test_an_order_that_its_writer_never_numbered_is_applied_and_numbered(polling
     session = log_in()
     session.accepts()
     with transaction.atomic():
-        revoke(OfUser(users.key_of(session.user)))
+        revoke_elsewhere(OfUser(users.key_of(session.user)))
         connection.run_on_commit = []  # the writer dies between COMMIT and publish
     assert RevocationOrder.objects.get().number is None
 
@@ -151,7 +118,7 @@ def test_an_uncommitted_order_is_not_seen(polling, boot_clock):
     session.accepts()
 
     with transaction.atomic():
-        revoke(OfUser(users.key_of(session.user)))
+        revoke_elsewhere(OfUser(users.key_of(session.user)))
         boot_clock(0.6)
         before = session.accepts()
     boot_clock(0.6)
@@ -162,7 +129,7 @@ def test_an_uncommitted_order_is_not_seen(polling, boot_clock):
 
 def test_what_was_revoked_stays_so_when_the_database_forgets_it(polling, boot_clock):
     session = log_in()
-    revoke(OfUser(users.key_of(session.user)))
+    revoke_elsewhere(OfUser(users.key_of(session.user)))
     boot_clock(0.6)
     assert not session.accepts()
 
@@ -179,7 +146,7 @@ def test_a_thread_keeps_the_mirror_fresh(settings):
     MIRROR.forget()
     session = log_in()
     assert session.accepts()
-    revoke(OfUser(users.key_of(session.user)))
+    revoke_elsewhere(OfUser(users.key_of(session.user)))
 
     deadline = threading.Event()
     for _ in range(40):
@@ -210,7 +177,7 @@ def test_a_forked_child_polls_for_itself_and_leaves_the_parents_connection_alone
 
 def test_nothing_is_forgotten_while_a_mirror_loads_anew(polling, boot_clock, monkeypatch):
     session = log_in()
-    revoke(OfUser(users.key_of(session.user)))
+    revoke_elsewhere(OfUser(users.key_of(session.user)))
     boot_clock(0.6)
     assert not session.accepts()
     seen = []
@@ -248,7 +215,7 @@ def test_more_waiting_orders_than_a_page_are_all_seen_in_one_poll(polling, boot_
 def test_an_order_of_a_kind_that_this_release_does_not_know_stops_nobody(polling, boot_clock):
     session, revoked = log_in(), log_in()
     RevocationOrder.objects.create(kind=99, key="?", at=timezone.now())
-    revoke(OfUser(users.key_of(revoked.user)))
+    revoke_elsewhere(OfUser(users.key_of(revoked.user)))
 
     boot_clock(0.6)
 
@@ -292,13 +259,11 @@ def test_a_site_that_saves_a_client_holds_no_numbering(polling):
 
 class TestAHint:
     @pytest.fixture
-    def held(self, polling, boot_clock, silent_database, monkeypatch) -> RevocationOrder:
+    def held(self, polling, boot_clock, silent_database) -> RevocationOrder:
         """A loaded mirror that can no longer ask, and an order that was made after its last answer."""
         self.session = log_in()
         assert self.session.accepts()
-        with monkeypatch.context() as elsewhere:
-            elsewhere.setattr(MIRROR, "hint", lambda orders: None)
-            revoke(OfUser(users.key_of(self.session.user)))
+        revoke_elsewhere(OfUser(users.key_of(self.session.user)))
         silent_database()
         return RevocationOrder.objects.latest("number")
 
@@ -340,3 +305,15 @@ class TestAHint:
 def learnt(row: RevocationOrder, **changes) -> Order:
     facts = {"id": row.pk, "number": row.number, "kind": Kind(row.kind), "key": row.key, "floor": row.floor}
     return Order(**{**facts, "until": row.until.timestamp(), **changes})
+
+
+def test_who_accompanies_a_thread_that_ends_ends_with_it(settings, monkeypatch):
+    settings.TOKENAUTH = {**settings.TOKENAUTH, "MIRROR": "auto", "NAMESPACE": lambda: "acme"}
+    monkeypatch.setattr(process, "_TURN", 0)
+    ended = threading.Event()
+    MIRROR.accompany(lambda stop: stop.wait() and ended.set())
+
+    MIRROR._start_thread()
+
+    assert ended.wait(30)
+    MIRROR.forget()

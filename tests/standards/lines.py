@@ -29,7 +29,6 @@ class Group:
 
 
 NO_PROOF = "Tokens bound to a key of the client (DPoP) come in a later part."
-NO_SIGNED_INTROSPECTION = "Introspection answers in JSON alone; signed answers are not offered."
 NO_LIMIT_HEADERS = "The headers are a draft; Retry-After says when to come back."
 
 READINGS = (
@@ -197,7 +196,7 @@ GROUPS = (
             Line("7662-13", "core", "Rotated refresh tokens, and what a theft ended, are inactive"),
             Line("7662-14", "core", "The name of a public client opens nothing"),
             *(
-                Line(id_, "advanced", says, NO_SIGNED_INTROSPECTION)
+                Line(id_, "advanced", says)
                 for id_, says in (
                     ("9701-01", "4, 5: a caller may ask for a signed answer"),
                     ("9701-02", "5: it has a type of its own and a published key"),
@@ -207,7 +206,7 @@ GROUPS = (
                     ("9701-06", "8.1: it is no access token"),
                 )
             ),
-            Line("9701-07", "optional", "7: the metadata lists its algorithms", NO_SIGNED_INTROSPECTION),
+            Line("9701-07", "optional", "7: the metadata lists its algorithms"),
         ),
     ),
     Group(

@@ -7,6 +7,7 @@ from tokenauth.admin.keys import KeyRecordAdmin
 from tokenauth.admin.plane import (
     AccountStateAdmin,
     CatalogueAdmin,
+    MirrorProcessAdmin,
     PlaneAdmin,
     RevocationOrderAdmin,
     SiteAdmin,
@@ -23,6 +24,7 @@ __all__ = [
     "DeviceAdmin",
     "EventDetailAdmin",
     "KeyRecordAdmin",
+    "MirrorProcessAdmin",
     "PlaneAdmin",
     "RevocationOrderAdmin",
     "SiteAdmin",

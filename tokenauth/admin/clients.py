@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from tokenauth.admin import new_secret
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, actor_of, confirmed, revoking
 from tokenauth.admin.searching import Columns, SearchedList
 from tokenauth.flows import clients
@@ -65,11 +66,13 @@ class ClientAdmin(RevokingMixin, SearchedList):
     search_help_text = _("A client's id, or how that or its name begins.")
     columns = Columns(texts=("client_id__startswith", "name__startswith"))
     ordering = ("client_id",)
-    actions = ("revoke_clients", "disable_clients", "enable_clients")
+    actions = ("revoke_clients", "disable_clients", "enable_clients", "make_secret")
     of_one = {
         "revoke_clients": _("Revoke all its sessions"),
         "disable_clients": _("Disable it"),
+        "make_secret": _("Make a secret"),
     }
+    ends_nothing = frozenset({"make_secret"})
     reaches_everybody = True
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class ClientAdmin(RevokingMixin, SearchedList):
             clients.enable(client, actor=actor_of(request))
             self.log_change(request, client, str(_("Enabled.")))
         messages.success(request, _("They may ask for tokens again; what was revoked stays dead."))
+
+    @admin.action(description=_("Make a secret of the selected client"), permissions=["change"])
+    def make_secret(self, request: HttpRequest, selected: QuerySet[Client]) -> HttpResponse | None:
+        client = new_secret.only_one(request, selected)
+        return new_secret.made(self, request, client) if client is not None else None
 
 
 @admin.register(ClientSecret)

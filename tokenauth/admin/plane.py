@@ -1,20 +1,25 @@
 """Orders, epochs and the plane that carries them."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from tokenauth import conf
 from tokenauth.admin import words
 from tokenauth.admin.families import sessions_of_users
 from tokenauth.admin.lists import OfKind, Written
 from tokenauth.admin.owned import OwnedAdmin
 from tokenauth.admin.revoking import ReadOnlyAdmin, RevokingMixin, confirmed, revoking
 from tokenauth.admin.searching import Columns
+from tokenauth.flows import plane
 from tokenauth.models import (
     AccountState,
     Catalogue,
+    MirrorProcess,
     Plane,
     RevocationOrder,
     Site,
@@ -117,6 +122,59 @@ class PlaneAdmin(ReadOnlyAdmin):
     """What every mirror polls."""
 
     list_display = ("id", "plane_id", "n", "longest_access")
+
+
+@admin.register(MirrorProcess)
+class MirrorProcessAdmin(ReadOnlyAdmin):
+    """Who follows the plane, by what each process last said of itself."""
+
+    list_display = (
+        "process",
+        "current",
+        "number",
+        "aged",
+        "heard_of",
+        "release",
+        "rules",
+        "notifier",
+        "since",
+    )
+    ordering = ("host", "pid")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MirrorProcess]:
+        return MirrorProcess.objects.live()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        found = plane.counted()
+        title = _("%(fresh)d of %(seen)d processes are current") % {"fresh": found.fresh, "seen": found.seen}
+        answer: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return answer
+
+    @admin.display(description=_("process"), ordering="host")
+    def process(self, process: MirrorProcess) -> str:
+        return str(process)
+
+    @admin.display(description=_("current"), boolean=True)
+    def current(self, process: MirrorProcess) -> bool:
+        return process.is_current(conf.current().STALENESS_BOUND)
+
+    @admin.display(description=_("age of its mirror"), ordering="age")
+    def aged(self, process: MirrorProcess) -> str:
+        return _seconds(process.age)
+
+    @admin.display(description=_("heard of"), ordering="reported")
+    def heard_of(self, process: MirrorProcess) -> str:
+        return _("%(seconds)s ago") % {"seconds": _seconds(process.heard)}
+
+    @admin.display(description=_("since"), ordering="started_at")
+    def since(self, process: MirrorProcess) -> str:
+        return words.moment(process.started_at)
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{max(0, milliseconds) / 1000:.1f} s"
 
 
 @admin.register(Catalogue)

@@ -20,6 +20,8 @@ from django.utils.translation import ngettext
 from tokenauth import conf
 from tokenauth.admin.lists import OrMore, bounded_count
 from tokenauth.admin.searching import SearchedList
+from tokenauth.flows import applied
+from tokenauth.flows.outcomes import Revoked
 from tokenauth.flows.revoke import REASON, revoke
 from tokenauth.models import isolation, users
 from tokenauth.models.family import TokenFamilyQuerySet
@@ -28,8 +30,10 @@ from tokenauth.tokens.keyring import database
 
 #: Rows that one action revokes at most.
 MOST_AT_ONCE = 500
-#: Rows that the page before it names.
+#: Rows that the page before it names, and processes that the page after it does.
 MOST_NAMED = 20
+#: Seconds beyond the bound that an administrator waits for the slowest process, and how long at most.
+MORE_THAN_THE_BOUND, LONGEST_WAIT = 0.5, 5
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -72,6 +76,8 @@ class RevokingMixin(Base):
     reaches_everybody = False
     #: What an action is called on the page of one row; only these are offered there.
     of_one: dict[str, str | Promise] = {}
+    #: Those of them that need not warn by their colour.
+    ends_nothing: frozenset[str] = frozenset()
     change_form_template = "admin/tokenauth/change_form.html"
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
@@ -102,7 +108,11 @@ class RevokingMixin(Base):
     ) -> HttpResponse:
         if row := kwargs.get("obj"):
             context["deeds"] = [
-                {"title": title, "url": page_of(self, row.pk, "act", action)}
+                {
+                    "title": title,
+                    "url": page_of(self, row.pk, "act", action),
+                    "ends": action not in self.ends_nothing,
+                }
                 for action, title in self._offered(request).items()
             ]
         return super().render_change_form(request, context, *args, **kwargs)
@@ -186,18 +196,40 @@ def _do(
     form: ReasonForm,
 ) -> None:
     reason, actor = form.cleaned_data["reason"], actor_of(request)
-    done = 0
+    done, order_ids = 0, []
     for row in rows:
         try:
             with isolation.read_committed(using=database()):
-                deed(row, reason, actor)
+                outcome = deed(row, reason, actor)
                 model_admin.log_change(request, row, what + reason)
         except LookupError:
             messages.warning(request, _("%(row)s is no longer there.") % {"row": row})
         else:
             done += 1
+            if isinstance(outcome, Revoked):
+                order_ids.append(outcome.order_id)
     text = ngettext("%(count)d was revoked.", "%(count)d were revoked.", done) % {"count": done}
     messages.success(request, text)
+    if order_ids:
+        _say_who_has_applied_it(request, order_ids)
+
+
+def _say_who_has_applied_it(request: HttpRequest, order_ids: Sequence[int]) -> None:
+    bound = conf.current().STALENESS_BOUND
+    if not applied.can_wait():
+        text = _("It takes effect once this request commits, and everywhere within %(bound)g s.")
+        messages.info(request, text % {"bound": bound})
+        return
+    found = applied.everywhere(order_ids, seconds=min(bound + MORE_THAN_THE_BOUND, LONGEST_WAIT))
+    if not found.of:  # no process says anything of itself here
+        return
+    text = _("Refused by %(by)d of %(of)d processes after %(seconds).1f s.")
+    facts: dict[str, Any] = {"by": found.by, "of": found.of, "seconds": found.seconds}
+    if not found.missing:
+        messages.success(request, text % facts)
+        return
+    left = _("Not heard of: %(names)s.") % {"names": ", ".join(found.missing[:MOST_NAMED])}
+    messages.warning(request, f"{text % facts} {left}")
 
 
 def _on_page_of(request: HttpRequest) -> str | None:

@@ -21,10 +21,18 @@ def extend_once_found() -> None:
 
 def extend() -> None:
     """Put `UserSessionsMixin` before each user admin that lacks it, on every admin site."""
-    for site in list(all_sites):
-        for model, registered in list(site._registry.items()):
-            if _is_a_user(model) and not isinstance(registered, UserSessionsMixin):
-                _extend(site, model, type(registered))
+    for registered in left_out():
+        _extend(registered.admin_site, registered.model, type(registered))
+
+
+def left_out() -> list[ModelAdmin]:  # type: ignore[type-arg]
+    """Return the user admins that show no sessions, of every admin site."""
+    return [
+        registered
+        for site in list(all_sites)
+        for model, registered in list(site._registry.items())
+        if _is_a_user(model) and not isinstance(registered, UserSessionsMixin)
+    ]
 
 
 def _extend(site: AdminSite, model: type[Model], plain: type[ModelAdmin]) -> None:  # type: ignore[type-arg]

@@ -1,5 +1,6 @@
 """DRF authentication by our access tokens (RFC 6750): no query, no network."""
 
+import logging
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
+from django.db import Error, connections
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -26,9 +27,9 @@ from tokenauth.tokens.cache import VerifiedTokens
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
 
-_CACHES = PerNamespace(lambda: VerifiedTokens(lambda: conf.current().TOKEN_CACHE))
+_CACHES = PerNamespace(lambda: VerifiedTokens[AccessClaims](lambda: conf.current().TOKEN_CACHE))
 #: The current namespace's: a token of one tenant is none of another's.
-CACHE = cast("VerifiedTokens", _CACHES)
+CACHE = cast("VerifiedTokens[AccessClaims]", _CACHES)
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 #: A second Authorization header, as servers join it to the first: a comma, a scheme, credentials.
 _ANOTHER = re.compile(r",\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+ +[^\s,=]")
@@ -88,7 +89,11 @@ class TokenAuthentication(JWTAuthentication):
         settings = conf.current()
         if settings.REQUIRE_TLS and not request.is_secure():
             return Refused(Cause.MALFORMED)
-        claims = _verified(token, settings)
+        try:
+            claims = _verified(token, settings)
+        except Error as failure:  # the keys: of a process that has just begun, or one of them was killed
+            log.note("database_failed", level=logging.ERROR, error=type(failure).__name__)
+            return Refused(Cause.STALE_MIRROR, retry_after=1)
         if isinstance(claims, Refused):
             return claims
         accepted = self.audiences or (settings.ACCOUNT_AUDIENCE,)

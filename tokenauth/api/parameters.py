@@ -18,6 +18,8 @@ from tokenauth.tokens.encoding import from_json_object
 LARGEST_BODY = 65_536
 #: Characters of one value.
 LONGEST_VALUE = 16_384
+#: Characters of a query.
+LONGEST_QUERY = 8_192
 _MOST_FIELDS = 50
 _MOST_PAIRS = 1_000
 _JSON_WHITESPACE = b" \t\r\n"
@@ -128,6 +130,21 @@ def read(request: HttpRequest, *, json_too: bool, repeatable: frozenset[str] = f
         case _ if _has_no_body(request):
             return Parameters({})
     raise UnsupportedMediaType
+
+
+def query(request: HttpRequest) -> Parameters:
+    """Read the query of a request.
+
+    Raises:
+        BadRequest: Too large, not ASCII, or a repeated parameter.
+    """
+    raw = str(request.META.get("QUERY_STRING", ""))
+    if len(raw) > LONGEST_QUERY:
+        raise BadRequest
+    try:
+        return Parameters(_form(raw.encode("ascii"), frozenset()))
+    except UnicodeEncodeError:
+        raise BadRequest from None
 
 
 def idempotency_key(request: HttpRequest) -> Hidden | None:

@@ -7,6 +7,7 @@ from tokenauth.api.views.health import HealthView
 from tokenauth.api.views.introspect import IntrospectView
 from tokenauth.api.views.login import ContinueLoginView, LoginView
 from tokenauth.api.views.public import JwksView
+from tokenauth.api.views.revocations import RevocationsView
 from tokenauth.api.views.revoke import RevokeView
 from tokenauth.api.views.sessions import RevokeAllView, RevokeOthersView, SessionsView, SessionView
 from tokenauth.api.views.token import RefreshView, TokenView
@@ -20,6 +21,7 @@ urlpatterns = [
     re_path(r"^token/refresh/?\Z", RefreshView.as_view(), name="refresh"),
     re_path(r"^token/revoke/?\Z", RevokeView.as_view(), name="revoke"),
     re_path(r"^token/introspect/?\Z", IntrospectView.as_view(), name="introspect"),
+    re_path(r"^revocations/?\Z", RevocationsView.as_view(), name="revocations"),
     re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
     re_path(r"^jwks/?\Z", JwksView.as_view(), name="jwks"),
     re_path(r"^sessions/?\Z", SessionsView.as_view(), name="sessions"),

@@ -3,27 +3,33 @@
 from tokenauth.checks import (
     accounts,
     authentication,
+    bridges,
     database,
     housekeeping,
     keys,
     limits,
+    notifiers,
     policies,
     second_steps,
     settings,
     trail,
     transport,
+    user_admins,
 )
 
 __all__ = [
     "accounts",
     "authentication",
+    "bridges",
     "database",
     "housekeeping",
     "keys",
     "limits",
+    "notifiers",
     "policies",
     "second_steps",
     "settings",
     "trail",
     "transport",
+    "user_admins",
 ]

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
-from django.db import DatabaseError, connections, router
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth import conf
@@ -15,18 +16,21 @@ from tokenauth.tokens.keyring import database
 
 #: Clients that every process holds in memory without a word.
 MOST_CLIENTS = 10_000
-#: Back ends under which one table is another for each tenant.
-_BY_TENANT = ("django_tenants.", "tenant_schemas.")
+#: Packages under whose back ends one table is another for each tenant.
+_BY_TENANT = ("django_tenants.", "django_pgschemas.", "tenant_schemas.")
 
 
 @register(Tags.security)
 def tables_are_of_one_site(**kwargs: object) -> list[CheckMessage]:
     """E013: keys, clients and revocations that a process holds would serve other tenants."""
-    if not readable() or not _engine(database()).startswith(_BY_TENANT):
+    if not readable() or conf.current().NAMESPACE is not None:
+        return []
+    if not _has_a_schema_for_each_tenant(database()):
         return []
     text = f"The back end of {database()!r} has a schema for each tenant, and a process holds keys of one."
     mend = (
-        "Give each tenant processes of its own, or TOKENAUTH['DATABASE'] an alias with an ordinary back end."
+        "Say by TOKENAUTH['NAMESPACE'] which tenant a request is of, or let TOKENAUTH['DATABASE'] name an "
+        "alias with an ordinary back end."
     )
     return [error("E013", text, mend=mend)]
 
@@ -46,8 +50,15 @@ def models_lie_where_the_setting_says(**kwargs: object) -> list[CheckMessage]:
     return [error("E014", text, mend="Put 'tokenauth.routers.OwnDatabase' first in DATABASE_ROUTERS.")]
 
 
-def _engine(alias: str) -> str:
-    return str(connections[alias].settings_dict["ENGINE"])
+def _has_a_schema_for_each_tenant(alias: str) -> bool:
+    """By the back end, one that a site derived from another included, or by the router that goes with it."""
+    connection = connections[alias]
+    engine = str(connection.settings_dict["ENGINE"])
+    bases = [f"{each.__module__}." for each in type(connection).__mro__]
+    if any(name.startswith(_BY_TENANT) for name in [engine, *bases]):
+        return True
+    routed = any(str(path).startswith(_BY_TENANT) for path in settings.DATABASE_ROUTERS)
+    return routed and alias == getattr(settings, "TENANT_DB_DATABASE", DEFAULT_DB_ALIAS)
 
 
 @register(Tags.database)

@@ -23,7 +23,6 @@ from rest_framework.views import APIView
 
 from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
-from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.views.answers import token_response
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Cause, Refused
@@ -62,18 +61,16 @@ class ImpersonationView(PinnedView):
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(request._request, json_too=True)
-        client = authenticated(request._request, sent, basic_too=False)
-        if isinstance(client, RefusedClient):
-            return self.refuse_client(client)
-        if isinstance(client, Refused):
-            return self.refuse(client)
-        if not may_log_in(client.client):
+        client = self.client_of(request, sent)
+        if isinstance(client, Response):
+            return client
+        if not may_log_in(client):
             return self.refuse(Refused(Cause.NOT_FIRST_PARTY))
         device = sent.part("device").device_id("id")
-        seen = before_authentication(client_pk=client.client.pk, device_id=device)
+        seen = before_authentication(client_pk=client.pk, device_id=device)
         session = request._request.session
         asked = LoginAsked(
-            client=client.client,
+            client=client,
             device=DeviceAsked(id=device),
             scope=sent.text("scope"),
             audience=sent.texts("audience"),
@@ -84,7 +81,7 @@ class ImpersonationView(PinnedView):
         user = cast("AbstractBaseUser", request.user)
         outcome = issue(user, asked=asked, backend=str(session[BACKEND_SESSION_KEY]), seen=seen)
         if isinstance(outcome, Refused):
-            log.note("impersonation_refused", cause=outcome.cause, client=client.client.client_id)
+            log.note("impersonation_refused", cause=outcome.cause, client=client.client_id)
             return self.refuse(outcome)
         return token_response(outcome.pair)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tokenauth import conf
 from tokenauth.doctor.findings import Finding, ok, warning
+from tokenauth.flows import plane
 from tokenauth.models import RevocationOrder
 from tokenauth.revocation import clock, source
 from tokenauth.revocation.mirror import Mirror
@@ -42,7 +43,13 @@ def mirror() -> list[Finding]:
         return [ok("no process has looked for revocations yet"), *_mode()]
     held, age = loaded.mirror, clock.now() - loaded.asked_at
     text = f"{len(held.floors)} orders, number {held.number}, loaded in {loaded.took:.3f} s, age {age:.3f} s"
-    return [_load_time(text, loaded.took), _latency(connection, held.number), *_waiting(), *_mode()]
+    return [
+        _load_time(text, loaded.took),
+        _latency(connection, held.number),
+        *_waiting(),
+        *_processes(),
+        *_mode(),
+    ]
 
 
 def _load(connection: BaseDatabaseWrapper) -> _Loaded | None:
@@ -89,6 +96,16 @@ def _waiting() -> Iterator[Finding]:
             "A process that serves requests does it at its next poll; else 'manage.py tokenauth_run number'."
         )
         yield warning(f"orders that have no number after {_NUMBERED_WITHIN} s: {waiting}", mend=mend)
+
+
+def _processes() -> Iterator[Finding]:
+    processes = plane.counted()
+    text = f"{processes.fresh} of {processes.seen} processes are current"
+    if processes.fresh < processes.seen:
+        mend = "'manage.py tokenauth_plane status' names them; one that was killed is gone after a minute."
+        yield warning(text, mend=mend)
+    elif processes.seen:
+        yield ok(text)
 
 
 def _mode() -> Iterator[Finding]:

@@ -5,13 +5,14 @@ from tokenauth.flows.challenge import Challenge
 from tokenauth.flows.introspect import introspect
 from tokenauth.flows.issue import issue
 from tokenauth.flows.keep import keep
-from tokenauth.flows.outcomes import Issued, Repeated, Revoked, Rotated, Sibling, TokenPair
+from tokenauth.flows.outcomes import Applied, Issued, Repeated, Revoked, Rotated, Sibling, TokenPair
 from tokenauth.flows.reencode import reencoding_passwords
 from tokenauth.flows.revoke import revoke, revoke_others
 from tokenauth.flows.rotate import rotate
 from tokenauth.flows.seen import before_authentication
 
 __all__ = [
+    "Applied",
     "Asked",
     "Challenge",
     "DeviceAsked",

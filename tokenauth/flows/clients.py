@@ -4,6 +4,7 @@ import logging
 import secrets
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import Error, transaction
 from django.utils import timezone
 
@@ -28,11 +29,39 @@ _USE_AGAIN = timedelta(minutes=1)
 USES: dict[tuple[str, int], datetime] = {}
 
 
+class TooManySecrets(ValueError):
+    """As many secrets live as may; retire one first."""
+
+
+def register(client: Client, *, actor: str = "") -> None:
+    """Save a new client.
+
+    Raises:
+        ValidationError: Its id is taken or none, or it cannot be what it says.
+
+    Side effects: event `client_changed`; every process knows it within the staleness bound.
+    """
+    alias, now = database(), timezone.now()
+    if client.kind == Client.Kind.RESOURCE and (client.first_party or client.policy):
+        raise ValidationError("A resource server logs nobody in: it is not first-party and has no policy.")
+    client.full_clean()
+    with transaction.atomic(using=alias):
+        client.save(using=alias, force_insert=True)
+        _changed(EventKind.CLIENT_CHANGED, client, actor, now, {"registered": True})
+
+
+def is_public(client: Client) -> bool:
+    """Whether a client is let in without a secret: its kind demands none, and it never had one. One query."""
+    if client.kind in Client.CONFIDENTIAL:
+        return False
+    return not ClientSecret.objects.using(database()).filter(client=client).exists()
+
+
 def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None = None) -> str:
     """Make a secret for a client and return it: it is shown this once and stored nowhere.
 
     Raises:
-        ValueError: Two secrets live already; retire one first.
+        TooManySecrets: Two live already; retire one first.
 
     Side effects: event `secret_made`; every process knows the secret within the staleness bound.
     """
@@ -40,7 +69,7 @@ def make_secret(client: Client, *, actor: str = "", expires_at: datetime | None 
     with transaction.atomic(using=alias):
         Client.objects.using(alias).select_for_update().get(pk=client.pk)
         if ClientSecret.objects.using(alias).filter(client=client).live(at=now).count() >= MOST_LIVE:
-            raise ValueError(f"a client has at most {MOST_LIVE} live secrets: retire one first")
+            raise TooManySecrets(f"a client has at most {MOST_LIVE} live secrets, retire one first")
         secret = PREFIX + secrets.token_urlsafe(32)
         ClientSecret.objects.using(alias).create(
             client=client,

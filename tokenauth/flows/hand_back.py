@@ -21,7 +21,7 @@ class NothingToRevoke:
     """The token is unknown, expired or already dead: to its client the same as revoked."""
 
 
-def hand_back(token: str, *, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+def hand_back(token: str, *, client: KnownClient, wait: float = 0) -> Revoked | NothingToRevoke | Refused:
     """End what a presented token stands for: a refresh token its family, an access token itself.
 
     A refresh token of an old generation ends its family too, without being called theft.
@@ -29,15 +29,16 @@ def hand_back(token: str, *, client: KnownClient) -> Revoked | NothingToRevoke |
     Args:
         token: As the client sent it; of either kind, whatever hint came with it.
         client: The authenticated client.
+        wait: Seconds to wait until every process has applied it, as `revoke` does.
     Returns:
         `Refused(BINDING)` for another client's token, whatever its state: it stays valid.
     """
     if token.startswith(refresh.PREFIX):
-        return _refresh_token(token, client)
-    return _access_token(token, client)
+        return _refresh_token(token, client, wait)
+    return _access_token(token, client, wait)
 
 
-def _refresh_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+def _refresh_token(token: str, client: KnownClient, wait: float) -> Revoked | NothingToRevoke | Refused:
     keys = KEYRING.current()
     claims = refresh.read(token, keys=keys.refresh, issuer=conf.current().ISSUER)
     if isinstance(claims, Refused):
@@ -54,10 +55,11 @@ def _refresh_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke
         OfFamily(facts.family.id),
         cause=Cause.LOGGED_OUT,
         actor=facts.family.impersonator or facts.family.user_key,
+        wait=wait,
     )
 
 
-def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke | Refused:
+def _access_token(token: str, client: KnownClient, wait: float) -> Revoked | NothingToRevoke | Refused:
     claims = verify.access_token(
         token.encode("utf-8", "replace"),
         keys=KEYRING.current().access,
@@ -71,7 +73,7 @@ def _access_token(token: str, client: KnownClient) -> Revoked | NothingToRevoke 
         return Refused(Cause.BINDING, claims.sid)
     if _is_dead(claims):
         return NothingToRevoke()
-    return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.act or claims.sub)
+    return revoke(OfToken(claims.jti), cause=Cause.LOGGED_OUT, actor=claims.act or claims.sub, wait=wait)
 
 
 def _is_dead(claims: AccessClaims) -> bool:

@@ -15,6 +15,7 @@ from tokenauth.observability import log
 from tokenauth.policy import builtin
 from tokenauth.tokens import records
 from tokenauth.tokens.keyring import KEYRING, database
+from tokenauth.tokens.keys import Secret
 
 #: Seconds after which every process has loaded a key that was made.
 KNOWN_TO_ALL_PROCESSES = 60
@@ -184,6 +185,16 @@ def listing() -> list[Listed]:
         )
         for record in found
     ]
+
+
+def exported_plane(*, actor: str = "") -> list[Secret]:
+    """Return the plane keys that verify, the one in use first, for a service without a database.
+
+    The log tells that somebody asked. Made at first need.
+    """
+    held = KEYRING.all(KeyPurpose.PLANE)
+    log.note("plane_key_exported", kid=held[0].kid, keys=len(held), actor=actor)
+    return [Secret(key.secret) for key in held]
 
 
 def known_to_all_at(record: KeyRecord) -> datetime:

@@ -16,8 +16,7 @@ from tokenauth.errors import Cause, Refused
 from tokenauth.flows import challenge, passwords
 from tokenauth.flows.asked import LoginAsked, Origin
 from tokenauth.flows.challenge import Challenged, FirstStep
-from tokenauth.flows.issue import _granted as granted_to
-from tokenauth.flows.issue import issue
+from tokenauth.flows.issue import granted_to, issue
 from tokenauth.flows.outcomes import Issued
 from tokenauth.flows.seen import Seen, before_authentication
 from tokenauth.models import users

@@ -49,6 +49,19 @@ class Sibling:
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """Who refuses by now what was revoked, as far as processes have said so."""
+
+    #: Processes that said so, of how many that are there.
+    by: int
+    of: int
+    #: How long was waited.
+    seconds: float
+    #: Those that did not, as `host:pid (kind)`.
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Revoked:
     """An order was recorded in the caller's transaction."""
 
@@ -57,3 +70,5 @@ class Revoked:
     floor: int = 0
     #: Families whose rows ended with it.
     families: int = 0
+    #: Who has applied it, where the caller waited for that.
+    applied: Applied | None = None

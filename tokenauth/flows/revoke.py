@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.utils import timezone
 from tokenauth import signals
 from tokenauth.audit import trail
 from tokenauth.errors import Cause
-from tokenauth.flows import keys
+from tokenauth.flows import applied, keys
 from tokenauth.flows.outcomes import Revoked
 from tokenauth.models import isolation
 from tokenauth.models.account import AccountState, Site
@@ -70,7 +70,14 @@ def _why(cause: Cause, reason: str, actor: str) -> Why:
     return Why(cause, trail.storable(reason, REASON), trail.storable(actor, 255), timezone.now())
 
 
-def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause = Cause.REVOKED) -> Revoked:
+def revoke(
+    subject: Subject,
+    *,
+    reason: str = "",
+    actor: str = "",
+    cause: Cause = Cause.REVOKED,
+    wait: float = 0,
+) -> Revoked:
     """Revoke a token, session, device, account, client, key, everything, or everything before a moment.
 
     Args:
@@ -78,19 +85,26 @@ def revoke(subject: Subject, *, reason: str = "", actor: str = "", cause: Cause 
         reason: A human's words, for the trail; the first 200 characters are kept, fewer outside ASCII.
         actor: Who revokes, for the trail.
         cause: What the log says of refusals that follow.
+        wait: Seconds to wait, at most 10, until every process has applied it; not in a transaction.
     Returns:
-        What is in force once the transaction commits. Revoking twice is harmless.
+        What is in force once the transaction commits. Revoking twice is harmless. `applied` says who has
+        applied it, where `wait` asked for that.
     Raises:
-        ValueError: `EverythingBefore` lies less than 60 seconds in the past.
+        ValueError: `EverythingBefore` lies less than 60 seconds in the past; `wait` is too long, or inside
+            a transaction: nothing was revoked.
         LookupError: There is no such client, device or key.
 
     Joins the caller's transaction, so that a change and its revocation commit together; at most four
     queries whatever the number of sessions. Every process refuses within the staleness bound of the commit.
     """
+    if wait:
+        applied.refuse_what_cannot_wait(wait)
     why = _why(cause, reason, actor)
     with isolation.read_committed(using=database()):
         revoked = cast("Callable[[Subject, Why], Revoked]", _BY_SUBJECT[type(subject)])(subject, why)
     log.note("revoked", subject=type(subject).__name__, cause=cause, actor=actor, order=revoked.order_id)
+    if wait:
+        return replace(revoked, applied=applied.everywhere([revoked.order_id], seconds=wait))
     return revoked
 
 

@@ -8,6 +8,7 @@ from tokenauth.models.event import EventDetail, TokenEvent
 from tokenauth.models.family import TokenFamily
 from tokenauth.models.key import KeyRecord
 from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.models.process import MirrorProcess
 from tokenauth.models.task import TaskRun
 from tokenauth.models.upgrade import PasswordUpgrade
 
@@ -19,6 +20,7 @@ __all__ = [
     "Device",
     "EventDetail",
     "KeyRecord",
+    "MirrorProcess",
     "PasswordUpgrade",
     "Plane",
     "RevocationOrder",

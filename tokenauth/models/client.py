@@ -39,6 +39,9 @@ class Client(models.Model):
         SERVICE = "service"
         RESOURCE = "resource"
 
+    #: Kinds that must authenticate: without a secret they are refused.
+    CONFIDENTIAL = frozenset({Kind.SERVICE, Kind.RESOURCE})
+
     client_id = models.CharField(max_length=100, unique=True, validators=[CLIENT_ID])
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind)

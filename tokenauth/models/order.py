@@ -4,10 +4,11 @@ import uuid
 from typing import Self
 
 from django.db import connections, models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from tokenauth.models import upsert
+from tokenauth.models.database_clock import DatabaseMilliseconds
 
 
 class OrderKind(models.IntegerChoices):
@@ -71,10 +72,41 @@ class RevocationOrder(models.Model):
         return f"{self.get_kind_display()} order {self.number or '(unnumbered)'}"
 
 
+#: Seconds for which processes report at most.
+LONGEST_REPORTS = 60
+
+
 class PlaneQuerySet(models.QuerySet["Plane"]):
     def ensure(self) -> None:
         """Make the one row where it is absent."""
         upsert.insert_missing(connections[self.db], Plane(pk=1, plane_id=uuid.uuid4()))
+
+    def begin_anew(self) -> uuid.UUID:
+        """Give the plane another id: every mirror takes what follows for another history. Two queries."""
+        self.ensure()
+        plane_id = uuid.uuid4()
+        self.update(plane_id=plane_id)
+        return plane_id
+
+    def milliseconds(self) -> int:
+        """Return the database's time: unix milliseconds; 0 while there is no plane. One query."""
+        return self.annotate(now=DatabaseMilliseconds()).values_list("now", flat=True).first() or 0
+
+    def ask_for_reports(self, seconds: float) -> int:
+        """Have every process say how far it is, now and after each change for so long. Two queries.
+
+        Args:
+            seconds: At most `LONGEST_REPORTS`; a poll believes no more.
+        Returns:
+            When it was asked: unix milliseconds by the database's clock. 0 while there is no plane.
+        """
+        if not (asked := self.milliseconds()):
+            return 0
+        until = asked + round(min(seconds, LONGEST_REPORTS) * 1000)
+        # always another value than before: by that a process sees that it was asked once more
+        later = When(report_until__gte=until, then=F("report_until") + 1)
+        self.update(report_until=Case(later, default=Value(until)))
+        return asked
 
 
 class Plane(models.Model):
@@ -87,6 +119,8 @@ class Plane(models.Model):
     n = models.BigIntegerField(default=0)
     #: Seconds.
     longest_access = models.IntegerField(default=300)
+    #: Until then each process reports what it applies: unix milliseconds by the database's clock.
+    report_until = models.BigIntegerField(default=0, db_default=0)
 
     objects = PlaneQuerySet.as_manager()
 

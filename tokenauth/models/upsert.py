@@ -1,9 +1,12 @@
 """Insert-or-move in one statement, in the three dialects that Django's ORM cannot say."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+Key = TypeVar("Key", bound=str | int)
 
 
 def next_epoch(model: type[models.Model], pk: str | int, *, using: str, counter: str = "epoch") -> int:
@@ -14,22 +17,38 @@ def next_epoch(model: type[models.Model], pk: str | int, *, using: str, counter:
     Args:
         counter: The column that counts.
     """
+    (moved,) = next_epochs(model, [pk], using=using, counter=counter).values()
+    return moved
+
+
+def next_epochs(
+    model: type[models.Model], pks: Sequence[Key], *, using: str, counter: str = "epoch"
+) -> dict[Key, int]:
+    """Do the same for several rows at once, and return where each counter is.
+
+    The database locks them in the order given: callers who share one never wait for each other in a ring.
+
+    Args:
+        pks: At least one, each once.
+    """
     connection = connections[using]
     quote = connection.ops.quote_name
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
-    insert = f"INSERT INTO {table} ({key}, {counter}) VALUES (%s, 1) "  # noqa: S608 - only quoted names
+    rows = ", ".join(["(%s, 1)"] * len(pks))
+    insert = f"INSERT INTO {table} ({key}, {counter}) VALUES {rows} "  # noqa: S608 - only quoted names
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
             move = f"ON DUPLICATE KEY UPDATE {counter} = {counter} + 1"
             if connection.features.can_return_columns_from_insert:  # MariaDB
-                cursor.execute(f"{insert}{move} RETURNING {counter}", [pk])
+                cursor.execute(f"{insert}{move} RETURNING {key}, {counter}", pks)
             else:
-                cursor.execute(insert + move, [pk])
-                cursor.execute(f"SELECT {counter} FROM {table} WHERE {key} = %s", [pk])  # noqa: S608
+                cursor.execute(insert + move, pks)
+                marks = ", ".join(["%s"] * len(pks))
+                cursor.execute(f"SELECT {key}, {counter} FROM {table} WHERE {key} IN ({marks})", pks)  # noqa: S608
         else:
-            move = f"ON CONFLICT ({key}) DO UPDATE SET {counter} = {table}.{counter} + 1 RETURNING {counter}"
-            cursor.execute(insert + move, [pk])
-        return int(cursor.fetchone()[0])
+            move = f"ON CONFLICT ({key}) DO UPDATE SET {counter} = {table}.{counter} + 1"
+            cursor.execute(f"{insert}{move} RETURNING {key}, {counter}", pks)
+        return {pk: int(count) for pk, count in cursor.fetchall()}
 
 
 def insert_missing(connection: BaseDatabaseWrapper, row: models.Model) -> None:

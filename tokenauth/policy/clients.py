@@ -180,7 +180,7 @@ def _known(client: Client, secrets: list[ClientSecret]) -> KnownClient:
         scopes=_texts(client.scopes, "scopes"),
         disabled=client.disabled_at is not None,
         # one whose last secret was retired must not become a public client
-        is_confidential=bool(secrets) or client.kind in {Client.Kind.SERVICE, Client.Kind.RESOURCE},
+        is_confidential=bool(secrets) or client.kind in Client.CONFIDENTIAL,
         secrets=live,
     )
 

@@ -3,16 +3,21 @@
 Pure data: no database, no clock, no thread. `resource` uses it as it is.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tokenauth.errors import Cause
+from tokenauth.revocation.table import Entry, Table, hash_of, whole
 from tokenauth.tokens.claims import AccessClaims
 
 FOREVER: Final = float("inf")
+#: Site epochs from here on are unix seconds: a new history began then (`tokenauth_plane new-epoch`), and
+#: no counting reaches them.
+ERA: Final = 1_000_000_000
 
 
 class Kind(IntEnum):
@@ -33,9 +38,8 @@ class Kind(IntEnum):
 KINDS: Final = frozenset(Kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One revocation as a mirror learns it."""
+class Order(NamedTuple):
+    """One revocation as a mirror learns it. A tuple, since a cold mirror makes one for each that lives."""
 
     id: int
     number: int | None
@@ -46,35 +50,53 @@ class Order:
     until: float
 
 
-@dataclass(slots=True)
-class Floors:
-    """The live orders, merged: of two orders about one thing the later floor and the later end count."""
+#: Entries of one kind that a dict holds; a table is slower to ask and takes a quarter of the memory.
+FEW: Final = 4_096
+#: Bytes that an entry of a dict takes, with its key.
+_ENTRY: Final = 300
 
-    #: kind -> key -> (floor, until)
-    _held: dict[Kind, dict[str, tuple[int, float]]] = field(
-        default_factory=lambda: {kind: {} for kind in Kind}
-    )
+# an enum's members are slow to reach: a check names nine kinds
+_SITE, _BEFORE, _CLIENT, _DEVICE = map(int, (Kind.SITE, Kind.BEFORE, Kind.CLIENT, Kind.DEVICE))
+_USER, _FAMILY, _JTI, _KID = map(int, (Kind.USER, Kind.FAMILY, Kind.JTI, Kind.KID))
+_GENERATION = int(Kind.GENERATION)
+
+
+class Floors:
+    """The live orders, merged: of two orders about one thing the later floor and the later end count.
+
+    Who asks takes no lock; one thread at a time changes them.
+    """
+
+    __slots__ = ("_held",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        #: By kind: key -> (floor, until).
+        self._held: list[dict[str, Entry] | Table] = [{} for _ in range(max(Kind) + 1)]
 
     def apply(self, orders: Iterable[Order]) -> None:
         """Take in orders; in any order and any number of times they give the same."""
         for order in orders:
-            held = self._held[order.kind]
-            floor, until = held.get(order.key, (order.floor, 0.0))
-            held[order.key] = (max(floor, order.floor), max(until, order.until))
+            self._raise(order.kind, order.key, order.floor, order.until)
 
     def merge(self, other: "Floors") -> None:
         """Take in all that another mirror's floors hold."""
-        for kind, entries in other._held.items():
-            held = self._held[kind]
-            for key, (floor, until) in entries.items():
-                known, known_until = held.get(key, (floor, 0.0))
-                held[key] = (max(known, floor), max(known_until, until))
+        for kind, entries in enumerate(other._held):
+            if isinstance(entries, Table):
+                self._as_table(kind).merge(entries)
+            else:
+                for key, (floor, until) in entries.items():
+                    self._raise(kind, key, floor, until)
 
     def settle(self, order: Order) -> None:
         """Give an order that was applied while it had no number its end."""
-        floor, until = self._held[order.kind][order.key]
-        if until == FOREVER:
-            self._held[order.kind][order.key] = (floor, order.until)
+        entries = self._held[order.kind]
+        if isinstance(entries, Table):
+            entries.end(order.key, order.until)
+        else:
+            floor, until = entries[order.key]
+            if until == FOREVER:
+                entries[order.key] = (floor, order.until)
 
     def drop_expired(self, now: float) -> None:
         """Drop what no living token can concern.
@@ -82,9 +104,45 @@ class Floors:
         Args:
             now: Unix seconds.
         """
-        for kind, entries in self._held.items():
-            if any(until <= now for _, until in entries.values()):
-                self._held[kind] = {key: entry for key, entry in entries.items() if entry[1] > now}
+        for _ in self.dropping_expired(now):
+            pass
+
+    def dropping_expired(self, now: float) -> Iterator[None]:
+        """Do as `drop_expired`, a small step each time that one is asked for."""
+        for kind in Kind:
+            yield from self._dropping(kind, now)
+
+    def shed_supersessions(self, most: int) -> int:
+        """Drop supersessions, shortest life first, until no more than `most` bytes are held.
+
+        Returns:
+            How many; where they were not enough, the rest is revocations, which stay.
+        """
+        before = len(self._held[_GENERATION])
+        while (excess := self.memory() - most) > 0 and (held := self._held[_GENERATION]):
+            left = len(held)
+            end = _end_of_the_first(held, 1 + left * excess / _memory(held))
+            for _ in self._dropping(_GENERATION, end):
+                pass
+            if self._held[_GENERATION] is held and len(held) == left:
+                break  # what has no number yet has no end
+        return before - len(self._held[_GENERATION])
+
+    def only(self, kind: Kind) -> "Floors":
+        """Return what is held of one kind, shared and not copied."""
+        part = Floors()
+        part._held[kind] = self._held[kind]
+        return part
+
+    def end_all(self, until: float) -> None:
+        """Give an end to all that has none."""
+        for kind, entries in enumerate(self._held):
+            if isinstance(entries, Table):
+                entries.end_all(until)
+            elif any(end == FOREVER for _, end in entries.values()):
+                self._held[kind] = {
+                    key: (floor, until if end == FOREVER else end) for key, (floor, end) in entries.items()
+                }
 
     def floor(self, kind: Kind, key: str = "") -> int:
         """Return the floor that orders set for a subject: 0 where there is none."""
@@ -97,29 +155,97 @@ class Floors:
 
     def why_refused(self, claims: AccessClaims) -> Cause | None:
         """Judge a verified token: the cause for which it is dead, None while it lives."""
-        held = self._held
-        sid = claims.session
-        if claims.kid in held[Kind.KID] or claims.jti in held[Kind.JTI]:
+        held, sid, epochs = self._held, claims.session, claims.ep
+        if claims.kid in held[_KID] or claims.jti in held[_JTI]:
             return Cause.REVOKED
-        if sid in held[Kind.FAMILY]:
+        if sid in held[_FAMILY]:
             return Cause.ENDED
-        if claims.gen < self.floor(Kind.GENERATION, sid):
+        if (entry := held[_GENERATION].get(sid)) and claims.gen < entry[0]:
             return Cause.ENDED
-        if claims.ep.user < self.floor(Kind.USER, claims.sub):
+        if (entry := held[_USER].get(claims.sub)) and epochs.user < entry[0]:
             return Cause.ACCOUNT_CHANGED
         if claims.act and claims.act_ep < self.floor(Kind.USER, claims.act):
             return Cause.ACCOUNT_CHANGED
         if (
-            claims.ep.device < self.floor(Kind.DEVICE, claims.device)
-            or claims.ep.client < self.floor(Kind.CLIENT, claims.client_id)
-            or claims.ep.site < self.floor(Kind.SITE)
-            or claims.iat < self.floor(Kind.BEFORE)
+            ((entry := held[_DEVICE].get(claims.device)) and epochs.device < entry[0])
+            or ((entry := held[_CLIENT].get(claims.client_id)) and epochs.client < entry[0])
+            or ((entry := held[_SITE].get("")) and epochs.site < entry[0])
+            or ((entry := held[_BEFORE].get("")) and claims.iat < entry[0])
         ):
             return Cause.REVOKED
         return None
 
+    def memory(self) -> int:
+        """Return about how many bytes they take."""
+        return sum(map(_memory, self._held))
+
     def __len__(self) -> int:
-        return sum(len(entries) for entries in self._held.values())
+        return sum(map(len, self._held))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Floors):
+            return NotImplemented
+        return all(map(_are_equal, self._held, other._held))
+
+    def _raise(self, kind: int, key: str, floor: int, until: float) -> None:
+        entries = self._held[kind]
+        if isinstance(entries, Table):
+            entries.raise_to(key, floor, until)
+            return
+        held = entries.get(key)
+        entries[key] = (max(held[0], floor), max(held[1], until)) if held else (floor, until)
+        if len(entries) > FEW:
+            self._as_table(kind)
+
+    def _as_table(self, kind: int) -> Table:
+        entries = self._held[kind]
+        if isinstance(entries, Table):
+            return entries
+        table = Table()
+        for key, (floor, until) in entries.items():
+            table.raise_to(key, floor, until)
+        self._held[kind] = table
+        return table
+
+    def _dropping(self, kind: int, now: float) -> Iterator[None]:
+        entries = self._held[kind]
+        if isinstance(entries, Table):
+            yield from entries.drop_until(now)
+            if not entries:
+                self._held[kind] = {}
+        elif any(until <= now for _, until in entries.values()):
+            self._held[kind] = {key: entry for key, entry in entries.items() if entry[1] > now}
+        yield
+
+
+def _end_of_the_first(entries: dict[str, Entry] | Table, wanted: float) -> int:
+    """Return the second by which so many have ended."""
+    ends = entries.ends() if isinstance(entries, Table) else Counter(whole(e) for _, e in entries.values())
+    end = 0
+    for end in sorted(ends):
+        wanted -= ends[end]
+        if wanted <= 0:
+            break
+    return end
+
+
+def _memory(entries: dict[str, Entry] | Table) -> int:
+    return entries.memory() if isinstance(entries, Table) else len(entries) * _ENTRY
+
+
+def _are_equal(one: dict[str, Entry] | Table, other: dict[str, Entry] | Table) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one == other
+    return _by_hash(one) == _by_hash(other)
+
+
+def _by_hash(entries: dict[str, Entry] | Table) -> dict[int, tuple[int, int]]:
+    found = (
+        entries.by_hash()
+        if isinstance(entries, Table)
+        else ((hash_of(key), entry) for key, entry in entries.items())
+    )
+    return {hash_: (floor, whole(until)) for hash_, (floor, until) in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +262,8 @@ class Answer:
     own_order: int | None
     numbered: tuple[Order, ...]
     unnumbered: tuple[Order, ...]
+    #: Not 0: somebody asks until then to be told what each process applies.
+    report_until: int = 0
 
     def is_complete(self, page: int) -> bool:
         """Whether nothing was left for another page of at most `page` orders."""

@@ -15,7 +15,7 @@ from tokenauth.revocation.mirror import KINDS, Kind, Order
 #: Orders one short transaction numbers.
 BATCH = 500
 #: Seconds an order outlives the last token it can concern.
-_SLACK = 60
+SLACK = 60
 
 
 def number_visible(connection: BaseDatabaseWrapper) -> list[Order]:
@@ -35,7 +35,7 @@ def number_visible(connection: BaseDatabaseWrapper) -> list[Order]:
 
 def _number_batch(connection: BaseDatabaseWrapper) -> list[Order]:
     try:
-        with _transaction(connection):
+        with in_transaction(connection):
             return _numbered_in_transaction(connection)
     except Error:
         # REPEATABLE READ, SQLITE_BUSY: another numberer won; what is left is anybody's next poll
@@ -60,7 +60,7 @@ def _numbered_in_transaction(connection: BaseDatabaseWrapper) -> list[Order]:
         waiting = list(enumerate(cursor.fetchall(), start=n + 1))
         if not waiting:
             return []
-        end = timezone.now() + timedelta(seconds=longest_access + conf.current().LEEWAY + _SLACK)
+        end = timezone.now() + timedelta(seconds=longest_access + conf.current().LEEWAY + SLACK)
         cursor.executemany(
             f"UPDATE {orders} SET {number} = %s, {until} = %s WHERE id = %s",  # noqa: S608
             [(place, connection.ops.adapt_datetimefield_value(end), id_) for place, (id_, *_) in waiting],
@@ -80,7 +80,8 @@ def _lock(connection: BaseDatabaseWrapper) -> str:
 
 
 @contextmanager
-def _transaction(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def in_transaction(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Put what is done through any connection, a mirror's own too, into one transaction."""
     # a mirror's own connection has no alias, so `atomic` cannot find it
     if connection.in_atomic_block:
         yield

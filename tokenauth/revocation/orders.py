@@ -6,6 +6,7 @@ from django.db import connections, transaction
 
 from tokenauth.models.order import OrderKind, RevocationOrder
 from tokenauth.revocation import numbering
+from tokenauth.revocation.notifiers import publishing
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import database
 
@@ -37,4 +38,6 @@ def number_after_commit() -> None:
 
 
 def _number_now() -> None:
-    MIRROR.hint(numbering.number_visible(connections[database()]))
+    numbered = numbering.number_visible(connections[database()])
+    MIRROR.hint(numbered)
+    publishing.publish(numbered)

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,13 +11,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tokenauth.models import upsert
 from tokenauth.models.catalogue import Catalogue, Held
-from tokenauth.models.order import Plane, RevocationOrder
+from tokenauth.models.database_clock import milliseconds
+from tokenauth.models.order import LONGEST_REPORTS, Plane, RevocationOrder
 from tokenauth.observability import log
-from tokenauth.revocation.mirror import FOREVER, KINDS, Answer, Kind, Order
+from tokenauth.revocation.mirror import FOREVER, Answer, Kind, Order
 
 #: Orders one statement brings; a reader that got as many asks again.
 PAGE = 5_000
 
+_KINDS = {int(kind): kind for kind in Kind}
 _COLUMNS = ("id", "number", "kind", "key", "floor", "until")
 
 
@@ -34,8 +37,9 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         rows = cursor.fetchall()
     if not rows:
         return None
-    orders = [order for row in rows if (order := _order(connection, row[6:])) is not None]
-    plane_id, n, longest_access, clients_version, keys_version, own = rows[0][:6]
+    unix = _unix_of(connection)
+    orders = [order for row in rows if (order := _order(row[7:], unix)) is not None]
+    plane_id, n, longest_access, clients_version, keys_version, own, report_until = rows[0][:7]
     return Answer(
         plane_id=plane_id if isinstance(plane_id, UUID) else UUID(str(plane_id)),
         n=n,
@@ -45,6 +49,7 @@ def ask(connection: BaseDatabaseWrapper, *, after: int, waiting_after: int = 0) 
         own_order=own,
         numbered=tuple(sorted((o for o in orders if o.number is not None), key=_number)),
         unnumbered=tuple(o for o in orders if o.number is None),
+        report_until=report_until,
     )
 
 
@@ -82,32 +87,42 @@ def _statement(connection: BaseDatabaseWrapper) -> str:
     waiting = f"SELECT * FROM ({some} IS NULL AND {key} > %s ORDER BY {key} LIMIT {PAGE}) b"  # noqa: S608
     return (
         f"SELECT p.plane_id, p.n, p.longest_access, {version(Held.CLIENTS)}, {version(Held.KEYS)}, own.id, "  # noqa: S608
-        f"{_prefixed(quote)} "
+        f"{_asked(connection)}, {_prefixed(quote)} "
         f"FROM {plane} p LEFT JOIN {orders} own ON own.{number} = %s "
         f"LEFT JOIN ({numbered} UNION ALL {waiting}) o ON 1 = 1 WHERE p.id = 1"
     )
+
+
+def _asked(connection: BaseDatabaseWrapper) -> str:
+    """Until when reports are asked for, 0 for never: whoever wrote it, not for longer than is agreed."""
+    now = milliseconds(connection)
+    most = LONGEST_REPORTS * 1000
+    return f"CASE WHEN p.report_until BETWEEN {now} AND {now} + {most} THEN p.report_until ELSE 0 END"
 
 
 def _prefixed(quote: Any) -> str:
     return ", ".join(f"o.{quote(name)}" for name in _COLUMNS)
 
 
-def _order(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> Order | None:
+def _order(row: tuple[Any, ...], unix: Callable[[object], float]) -> Order | None:
     id_, number, kind, key, floor, until = row
     if id_ is None:
         return None
-    if kind not in KINDS:  # of a newer release, or forged: it must not stop the others
+    if (known := _KINDS.get(kind)) is None:  # of a newer release, or forged: it must not stop the others
         log.note("unknown_order", level=logging.ERROR, order=id_, kind=kind)
         return None
-    return Order(id_, number, Kind(kind), key, floor, _unix(connection, until))
+    return Order(id_, number, known, key, floor, FOREVER if until is None else unix(until))
 
 
-def _unix(connection: BaseDatabaseWrapper, until: object) -> float:
-    if until is None:
-        return FOREVER
-    field = RevocationOrder._meta.get_field("until")
-    column = field.get_col("o")
-    for convert in connection.ops.get_db_converters(column):
-        until = convert(until, column, connection)
-    assert isinstance(until, datetime)  # noqa: S101 - for the type checker
-    return until.timestamp()
+def _unix_of(connection: BaseDatabaseWrapper) -> Callable[[object], float]:
+    """Return what makes unix seconds of a moment as the driver gives it."""
+    column = RevocationOrder._meta.get_field("until").get_col("o")
+    converters = connection.ops.get_db_converters(column)
+
+    def unix(until: Any) -> float:
+        for convert in converters:
+            until = convert(until, column, connection)
+        assert isinstance(until, datetime)  # noqa: S101 - for the type checker
+        return until.timestamp()
+
+    return unix

@@ -71,6 +71,11 @@ def introspection_by(client_id: str) -> Refused | None:
     return _exceeded(conf.current().LIMITS.introspect, "introspect", client_id)
 
 
+def feed_by(client_id: str) -> Refused | None:
+    """Count a question for revocations against its resource server."""
+    return _exceeded(conf.current().LIMITS.feed, "feed", client_id)
+
+
 def is_first_refusal_of(family_id: UUID, *, presenter: str) -> bool:
     """Whether a family's token was not shown in that client's name for an hour: the trail takes one
     event of it, whoever hammers."""

@@ -2,19 +2,28 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Generic, Protocol, Self, TypeVar
 
-from tokenauth.tokens.claims import AccessClaims
+
+class Slimmable(Protocol):
+    """What is remembered of a token: its claims, or more."""
+
+    def slim(self) -> Self:
+        """The same, sharing with other tokens what thousands of them have in common."""
 
 
-class VerifiedTokens:
+T = TypeVar("T", bound=Slimmable)
+
+
+class VerifiedTokens(Generic[T]):
     """Two generations of dictionaries: a full young one becomes the old one, the old one goes."""
 
     def __init__(self, size: Callable[[], int]) -> None:
         self._size = size
-        self._young: dict[bytes, AccessClaims] = {}
-        self._old: dict[bytes, AccessClaims] = {}
+        self._young: dict[bytes, T] = {}
+        self._old: dict[bytes, T] = {}
 
-    def get(self, token: bytes) -> AccessClaims | None:
+    def get(self, token: bytes) -> T | None:
         """Return what an earlier verification found; the caller checks exp and revocation anew."""
         digest = hashlib.sha256(token).digest()
         found = self._young.get(digest)
@@ -24,7 +33,7 @@ class VerifiedTokens:
                 self._keep(digest, found)
         return found
 
-    def put(self, token: bytes, claims: AccessClaims) -> None:
+    def put(self, token: bytes, claims: T) -> None:
         """Remember a verified token."""
         self._keep(hashlib.sha256(token).digest(), claims.slim())
 
@@ -35,7 +44,7 @@ class VerifiedTokens:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def _keep(self, digest: bytes, claims: AccessClaims) -> None:
+    def _keep(self, digest: bytes, claims: T) -> None:
         if len(self._young) >= self._size() // 2:
             self._young, self._old = {}, self._young
         self._young[digest] = claims

@@ -13,6 +13,7 @@ from django_otp.oath import TOTP
 from tests.factories import PASSWORD, ClientFactory, UserFactory, secret_of
 from tests.http import REVOKE, SESSIONS, Http
 from tests.sessions import claims_of
+from tokenauth.checks import bridges
 from tokenauth.errors import Cause, Refused
 from tokenauth.flows import revoke
 from tokenauth.models import Client, Device, TokenFamily
@@ -23,7 +24,8 @@ LOGIN, SESSION, SIGNUP = f"{APP}/auth/login", f"{APP}/auth/session", f"{APP}/aut
 CHANGE, TOTP_DEVICE = f"{APP}/account/password/change", f"{APP}/account/authenticators/totp"
 REAUTHENTICATE = f"{APP}/auth/reauthenticate"
 REFRESH = f"{APP}/tokens/refresh"
-ME = "/api/me/"
+ME, PASSWORD_VIEW = "/api/me/", "/api/password/"
+NEW_PASSWORD = "another battery staple"
 
 
 @pytest.fixture(autouse=True)
@@ -205,17 +207,54 @@ def test_a_change_that_neither_signal_nor_trigger_saw_ends_the_session(http: Htt
 
 def test_a_password_changed_through_allauth_ends_tokens_and_session(http: Http, ada):
     tokens = tokens_of(log_in(http))
-    change = {"current_password": PASSWORD, "new_password": "another battery staple"}
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
 
     answer = http.post(CHANGE, change, bearer=tokens["access_token"])
 
     assert answer.status_code == 200
     assert http.get(ME, bearer=tokens["access_token"]).status_code == 401
     assert session_by(http, X_Session_Token=answer.json()["meta"]["session_token"]) == 410
-    assert log_in(http, "another battery staple").status_code == 200
+    assert log_in(http, NEW_PASSWORD).status_code == 200
+
+
+def test_a_password_that_allauth_changes_keeps_no_session_however_the_app_shows_its_own(
+    http: Http, ada, phone
+):
+    changer, other = tokens_of(log_in(http)), tokens_of(log_in(http))
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+
+    http.post(CHANGE, change, X_Session_Token=changer["session_token"])
+
+    for tokens in (changer, other):
+        assert http.get(ME, bearer=tokens["access_token"]).status_code == 401
+        assert http.refresh(tokens, phone).json()["reauthenticate"] is True
+        assert session_by(http, X_Session_Token=tokens["session_token"]) == 410
+        assert session_by(http, bearer=tokens["access_token"]) == 401
+
+
+def test_a_password_that_the_sites_own_view_changes_keeps_the_tokens_alone(http: Http, ada, phone):
+    """allauth's session knows the former password's hash: it ends as Django's do."""
+    changer, other = tokens_of(log_in(http)), tokens_of(log_in(http))
+
+    kept = http.post(PASSWORD_VIEW, {"new": NEW_PASSWORD}, bearer=changer["access_token"]).json()
+
+    assert http.get(ME, bearer=kept["access_token"]).status_code == 200
+    assert http.refresh(kept, phone).status_code == 200
+    assert session_by(http, bearer=kept["access_token"]) == 401
+    assert session_by(http, X_Session_Token=changer["session_token"]) == 401
+    assert http.refresh(changer, phone).status_code == 400
+    assert http.refresh(other, phone).status_code == 400
+    assert log_in(http, NEW_PASSWORD).status_code == 200
 
 
 class TestWhichClient:
+    def test_a_check_tells_a_site_that_lists_none(self, settings):
+        assert bridges.somebody_may_log_in_through_allauth() == []
+
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "ALLAUTH_CLIENTS": []}
+
+        assert [found.id for found in bridges.somebody_may_log_in_through_allauth()] == ["tokenauth.W016"]
+
     def test_a_header_names_one_of_those_that_the_site_lists(self, http: Http, ada):
         tokens = tokens_of(log_in(http, X_Tokenauth_Client="tablet"))
 

@@ -17,6 +17,7 @@ urlpatterns = [
     path("hijack/", include("hijack.urls")),
     path("api/schema/", SpectacularAPIView.as_view()),
     path("api/me/", views.Me.as_view()),
+    path("api/password/", views.Password.as_view()),
     path("api/payments/", views.Payments.as_view()),
     path("api/refuses/", views.WritesAndRefuses.as_view()),
 ]

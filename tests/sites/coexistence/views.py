@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
@@ -11,6 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from tokenauth.api.permissions import NotImpersonated
+from tokenauth.api.views.answers import token_response
+from tokenauth.flows import keep
 
 
 def in_an_envelope(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -35,6 +38,18 @@ class Payments(APIView):
     @extend_schema(responses=dict)
     def get(self, request: Request) -> Response:
         return Response({"payments": []})
+
+
+class Password(APIView):
+    """One's own password, changed beside allauth."""
+
+    @extend_schema(request=dict, responses=dict)
+    def post(self, request: Request) -> Response:
+        user = get_user_model().objects.get(pk=request.user.pk)
+        with keep(request, user) as kept:
+            user.set_password(request.data["new"])
+            user.save()
+        return Response(status=204) if kept.pair is None else token_response(kept.pair)
 
 
 class WritesAndRefuses(APIView):

@@ -183,6 +183,47 @@ class Introspection(serializers.Serializer[Any]):
     token_type = serializers.CharField(required=False)
 
 
+class TokenRules(serializers.Serializer[Any]):
+    """What a resource server holds tokens to."""
+
+    issuer = serializers.URLField()
+    audiences = serializers.ListField(child=serializers.CharField(), help_text="A token names one of them.")
+    scopes = serializers.ListField(child=serializers.CharField(), help_text="A token carries all of them.")
+    algorithms = serializers.ListField(child=serializers.CharField())
+    jwks_uri = serializers.URLField()
+    leeway = serializers.IntegerField(help_text="Seconds by which another clock is forgiven.")
+    mode = serializers.ChoiceField(["strict", "available"])
+    available_seconds = serializers.FloatField(help_text="Beyond the bound, where the mode is `available`.")
+    bound = serializers.FloatField(help_text="Seconds after which a revoked token is refused.")
+
+
+class ToldOrder(serializers.Serializer[Any]):
+    """One revocation."""
+
+    kind = serializers.IntegerField(
+        help_text="1 everything, 2 everything before, 3 client, 4 device, 5 user, "
+        "6 session, 7 token, 8 key, 9 generation of a session."
+    )
+    digest = serializers.CharField(help_text="Of the subject, by this server's own key.")
+    floor = serializers.IntegerField(help_text="What a token carries at least that is alive.")
+    until = serializers.IntegerField(allow_null=True, help_text="Unix seconds; null: told again with an end.")
+
+
+class Revocations(serializers.Serializer[Any]):
+    """What came after the cursor."""
+
+    cursor = serializers.CharField(help_text="For the next question; opaque.")
+    reset = serializers.BooleanField(help_text="The cursor led nowhere: these are all that are in force.")
+    more = serializers.BooleanField(help_text="Ask again at once; only then the reader is up to date.")
+    orders = ToldOrder(many=True)
+    key = serializers.CharField(required=False, help_text="Of the digests; with a reset.")
+    held = serializers.FloatField(
+        help_text="Seconds between the question and the last look into the database."
+    )
+    rules_hash = serializers.CharField()
+    rules = TokenRules(required=False, help_text="Where `rules` named others or none.")
+
+
 class PublicKey(serializers.Serializer[Any]):
     """A JWK (RFC 7517, RFC 7518 6)."""
 
@@ -215,6 +256,9 @@ class ServerMetadata(serializers.Serializer[Any]):
     token_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     revocation_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
     introspection_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
+    introspection_signing_alg_values_supported = serializers.ListField(child=serializers.CharField())
+    revocations_endpoint = serializers.URLField()
+    revocations_endpoint_auth_methods_supported = serializers.ListField(child=serializers.CharField())
 
 
 class ClientName(serializers.Serializer[Any]):
@@ -301,9 +345,31 @@ class MirrorState(serializers.Serializer[Any]):
     number = serializers.IntegerField(help_text="Of the last order it has applied.")
 
 
+class AppliedState(serializers.Serializer[Any]):
+    """How many processes refuse by now what was revoked."""
+
+    by = serializers.IntegerField(min_value=0)
+    of = serializers.IntegerField(min_value=0)
+    seconds = serializers.FloatField(min_value=0, help_text="How long was waited.")
+
+
+class HandedBack(serializers.Serializer[Any]):
+    """Empty, unless a client with a secret waited."""
+
+    applied = AppliedState(required=False)
+
+
+class ProcessCount(serializers.Serializer[Any]):
+    """The processes that have a mirror."""
+
+    seen = serializers.IntegerField(min_value=0, help_text="Heard of within a minute.")
+    fresh = serializers.IntegerField(min_value=0, help_text="Of these, with a fresh mirror.")
+
+
 class Readiness(serializers.Serializer[Any]):
     """Whether this process may serve; more for who may see the revocation plane in the admin."""
 
     ready = serializers.BooleanField()
     mirror = MirrorState(required=False)
+    processes = ProcessCount(required=False)
     overdue = serializers.ListField(child=serializers.CharField(), required=False)

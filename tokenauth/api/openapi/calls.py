@@ -14,6 +14,7 @@ from tokenauth.api.views.health import HealthView
 from tokenauth.api.views.introspect import IntrospectView
 from tokenauth.api.views.login import ContinueLoginView, LoginView
 from tokenauth.api.views.public import JwksView, MetadataView
+from tokenauth.api.views.revocations import RevocationsView
 from tokenauth.api.views.revoke import RevokeView
 from tokenauth.api.views.sessions import RevokeAllView, RevokeOthersView, SessionsView, SessionView
 from tokenauth.api.views.token import RefreshView, TokenView
@@ -68,6 +69,29 @@ _CURSOR = OpenApiParameter(
     "cursor",
     {"type": "string", "pattern": "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"},
     description="From `next`; left out: the first page.",
+)
+
+_AFTER = OpenApiParameter(
+    "after",
+    str,
+    description="The cursor of the last answer; left out, or of another history: from the start.",
+)
+_WAIT = OpenApiParameter(
+    "wait",
+    {"type": "number", "minimum": 0, "maximum": 60},
+    description="Seconds that the answer may wait for news.",
+)
+_RULES = OpenApiParameter("rules", str, description="`rules_hash` of the rules that the server has.")
+_REFUSED = OpenApiParameter(
+    "refused",
+    str,
+    description="What it refused since the last question: `cause:count,...`, for the site's log.",
+)
+_UNTIL_APPLIED = OpenApiParameter(
+    "wait",
+    {"type": "string", "pattern": r"^([0-4](\.[0-9]{1,3})?|5)?$"},
+    description="Seconds to wait until every process refuses the token, where the client has a secret; one "
+    "request of a process waits at a time.",
 )
 
 
@@ -302,12 +326,16 @@ CALLS: dict[type[PinnedView], Call] = {
         summary="Hand a token back (RFC 7009)",
         description="A refresh token ends its session, an access token itself.",
         request=_form(bodies.TokenToJudge, {"token": "tkr_...", "client_id": "web"}),
+        parameters=(_UNTIL_APPLIED,),
         basic_too=True,
         answers_={
             200: OpenApiResponse(
-                {"type": "object"},
+                bodies.HandedBack,
                 "Revoked, or unknown.",
-                [OpenApiExample("done", {})],
+                [
+                    OpenApiExample("done", {}),
+                    OpenApiExample("waited for", {"applied": {"by": 4, "of": 4, "seconds": 0.213}}),
+                ],
             ),
             400: bad_request(grant=invalid_grant("Another client's: it stays valid.", reauthenticate=False)),
         },
@@ -316,7 +344,15 @@ CALLS: dict[type[PinnedView], Call] = {
         name="introspect",
         tag=_OAUTH,
         summary="What a token is worth (RFC 7662)",
-        description="For authenticated resource servers, about tokens that name their audience.",
+        description="For authenticated resource servers, about tokens that name their audience. With the "
+        "header `Accept: application/token-introspection+jwt` the answer is signed (RFC 9701).",
+        also={
+            (200, "application/token-introspection+jwt"): OpenApiResponse(
+                {"type": "string"},
+                "The same, signed: a JWS with `iss`, `aud` (the caller), `iat` and `token_introspection`.",
+                [OpenApiExample("signed", "eyJhbGciOiJFUzI1NiIs...")],
+            )
+        },
         request=_form(bodies.TokenToJudge, {"token": "eyJhbGciOiJFUzI1NiIs...", "client_id": "orders-api"}),
         basic_too=True,
         answers_={
@@ -342,6 +378,43 @@ CALLS: dict[type[PinnedView], Call] = {
                         },
                     ),
                     OpenApiExample("inactive", {"active": False}),
+                ],
+            ),
+            400: bad_request(),
+        },
+    ),
+    RevocationsView: _of_client(
+        name="revocations",
+        tag=_OAUTH,
+        summary="What was revoked since the last question",
+        description="For authenticated resource servers that validate tokens by themselves. With `wait` the "
+        "answer comes once there is news, at the latest after that time; where the site runs under WSGI "
+        "after a second at most.",
+        basic_too=True,
+        parameters=(_AFTER, _WAIT, _RULES, _REFUSED),
+        answers_={
+            200: OpenApiResponse(
+                bodies.Revocations,
+                "The orders, by number. A wait that ends in a failure is a body of `error` alone.",
+                [
+                    OpenApiExample(
+                        "news",
+                        {
+                            "cursor": "1.0f8fad5bd9cb469fa165708677289501.17.42.u1...",
+                            "reset": False,
+                            "more": False,
+                            "orders": [
+                                {
+                                    "kind": 5,
+                                    "digest": "Z3vXk0Bq1mTq2mE9aYc5wA",
+                                    "floor": 3,
+                                    "until": 1795598770,
+                                }
+                            ],
+                            "held": 0.25,
+                            "rules_hash": "Vb1m7F2c0cJH2m1bqv3vWg",
+                        },
+                    )
                 ],
             ),
             400: bad_request(),
@@ -397,6 +470,9 @@ CALLS: dict[type[PinnedView], Call] = {
                     "client_secret_basic",
                     "client_secret_post",
                 ],
+                "introspection_signing_alg_values_supported": ["ES256"],
+                "revocations_endpoint": "https://example.com/auth/revocations/",
+                "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
             },
         ),
     ),
@@ -404,7 +480,7 @@ CALLS: dict[type[PinnedView], Call] = {
         name="health",
         tag=_SITE,
         summary="Whether this process may serve",
-        description="For load balancers; the mirror's age and number for operators.",
+        description="For load balancers; the mirror's age and number and the other processes for operators.",
         answers={
             200: OpenApiResponse(bodies.Readiness, "It may.", [OpenApiExample("ready", {"ready": True})]),
             400: bad_request(),

@@ -1,7 +1,7 @@
 """One description for drf-spectacular's inspector, instead of what it would guess."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -23,6 +23,8 @@ class Call:
     request: Mapping[str, Any] | None = None
     #: By status.
     answers: Mapping[int, OpenApiResponse]
+    #: Answers in another media type, by status and type.
+    also: Mapping[tuple[int, str], OpenApiResponse] = field(default_factory=dict)
     #: Of the request and, with `response`, of the answers.
     parameters: Sequence[OpenApiParameter] = ()
     #: Whether the client may authenticate by HTTP Basic.
@@ -53,7 +55,7 @@ class CallSchema(AutoSchema):
         return dict(self.call.request) if self.call.request else None
 
     def get_response_serializers(self) -> Any:
-        return dict(self.call.answers)
+        return {**self.call.answers, **self.call.also}
 
     def get_override_parameters(self) -> list[Any]:
         return list(self.call.parameters)

@@ -19,10 +19,11 @@ from rest_framework.views import APIView
 
 from tokenauth import conf
 from tokenauth.api import error_pages, errors, request_ids
-from tokenauth.api.client_authentication import RefusedClient, note_use_after
-from tokenauth.api.parameters import BadRequest, UnsupportedMediaType
+from tokenauth.api.client_authentication import RefusedClient, authenticated, note_use_after
+from tokenauth.api.parameters import BadRequest, Parameters, UnsupportedMediaType
 from tokenauth.errors import Cause, PublicError, Refused
 from tokenauth.observability import log
+from tokenauth.policy.clients import Authenticated, KnownClient
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -122,6 +123,26 @@ class PinnedView(APIView):
             case APIException():
                 return errors.of_exception(exc)
         raise exc
+
+    def client_of(
+        self, request: Request, sent: Parameters, *, basic_too: bool = False, public_too: bool = True
+    ) -> KnownClient | Response:
+        """Return the client that asks, or what one is answered that did not authenticate.
+
+        Args:
+            sent: What came with the request.
+            basic_too: Whether this endpoint reads HTTP Basic as well as the body.
+            public_too: Whether a client without a secret may come here.
+        Raises:
+            BadRequest: No client is named, or by two ways at once.
+        """
+        found = authenticated(request._request, sent, basic_too=basic_too, public_too=public_too)
+        match found:
+            case Authenticated():
+                return found.client
+            case RefusedClient():
+                return self.refuse_client(found)
+        return self.refuse(found)
 
     def refuse(self, refused: Refused) -> Response:
         """Answer a refusal."""

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from tokenauth.api.authentication import TokenAuthentication
 from tokenauth.api.views.base import PinnedView
-from tokenauth.flows import housekeeping
+from tokenauth.flows import housekeeping, plane
 from tokenauth.revocation.process import MIRROR
 
 #: Who sees more than readiness.
@@ -19,7 +19,7 @@ PERMISSION = "tokenauth.view_plane"
 
 
 class HealthView(PinnedView):
-    """Readiness for a load balancer; the mirror's age and number, and late jobs, for an operator."""
+    """Readiness for a load balancer; mirror, other processes and late jobs for an operator."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # before DRF authenticates: it puts its own idea of a user in the session's place
@@ -30,10 +30,11 @@ class HealthView(PinnedView):
         ready = MIRROR.stale() is None
         body: dict[str, object] = {"ready": ready}
         if self._is_operator(request):
-            mirror = MIRROR.health()
+            mirror, processes = MIRROR.health(), plane.counted()
             age = None if mirror.age is None else round(mirror.age, 3)
             body |= {
                 "mirror": {"age": age, "number": mirror.number},
+                "processes": {"seen": processes.seen, "fresh": processes.fresh},
                 "overdue": housekeeping.overdue(timezone.now()),
             }
         return Response(body, status=200 if ready else 503)

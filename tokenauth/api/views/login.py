@@ -6,7 +6,6 @@ from rest_framework.response import Response
 from tokenauth.api import errors, parameters
 from tokenauth.api.address import origin_of
 from tokenauth.api.backend_requests import for_backends
-from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import Parameters
 from tokenauth.api.views.answers import token_response
 from tokenauth.api.views.base import PinnedView
@@ -22,13 +21,11 @@ class LoginView(PinnedView):
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(request._request, json_too=True)
-        client = authenticated(request._request, sent, basic_too=False)
-        if isinstance(client, RefusedClient):
-            return self.refuse_client(client)
-        if isinstance(client, Refused):
-            return self.refuse(client)
+        client = self.client_of(request, sent)
+        if isinstance(client, Response):
+            return client
         credentials = Credentials.sent(sent.required("username"), sent.required_hidden("password"))
-        asked = _asked(request, sent, client.client)
+        asked = _asked(request, sent, client)
         outcome = login(credentials, asked=asked, request=for_backends(request._request))
         match outcome:
             case Refused():
@@ -45,17 +42,15 @@ class ContinueLoginView(PinnedView):
 
     def post(self, request: Request) -> Response:
         sent = parameters.read(request._request, json_too=True)
-        client = authenticated(request._request, sent, basic_too=False)
-        if isinstance(client, RefusedClient):
-            return self.refuse_client(client)
-        if isinstance(client, Refused):
-            return self.refuse(client)
+        client = self.client_of(request, sent)
+        if isinstance(client, Response):
+            return client
         answer = SecondStep(
             sent.token("challenge"), sent.required("method"), sent.required_hidden("response")
         )
         outcome = continue_login(
             answer,
-            client=client.client,
+            client=client,
             origin=origin_of(request._request),
             request=for_backends(request._request),
         )

@@ -59,16 +59,21 @@ class MetadataView(PublicDocument):
 
     def document(self) -> dict[str, Any]:
         methods = ["client_secret_basic", "client_secret_post"]
+        algorithms = [KEYRING.signing().alg]
         return {
             "issuer": conf.current().ISSUER,
-            "token_endpoint": _absolute("token"),
-            "revocation_endpoint": _absolute("revoke"),
-            "introspection_endpoint": _absolute("introspect"),
-            "jwks_uri": _absolute("jwks"),
+            "token_endpoint": absolute("token"),
+            "revocation_endpoint": absolute("revoke"),
+            "introspection_endpoint": absolute("introspect"),
+            "jwks_uri": absolute("jwks"),
             "grant_types_supported": ["refresh_token"],
             "token_endpoint_auth_methods_supported": [*methods, "none"],
             "revocation_endpoint_auth_methods_supported": [*methods, "none"],
             "introspection_endpoint_auth_methods_supported": methods,
+            "introspection_signing_alg_values_supported": algorithms,
+            # an extension (RFC 8414 2): the orders, for resource servers elsewhere
+            "revocations_endpoint": absolute("revocations"),
+            "revocations_endpoint_auth_methods_supported": ["client_secret_basic"],
         }
 
 
@@ -76,7 +81,8 @@ def _path_of_issuer() -> str:
     return urlsplit(conf.current().ISSUER).path.rstrip("/")
 
 
-def _absolute(name: str) -> str:
+def absolute(name: str) -> str:
+    """Return the URL of an endpoint of ours."""
     # from the configured issuer: a client's Host header decides nothing
     scheme, _, rest = conf.current().ISSUER.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}{reverse(f'tokenauth:{name}')}/"

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 
 from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
-from tokenauth.api.client_authentication import RefusedClient, authenticated
+from tokenauth.api.views import until_applied
 from tokenauth.api.views.base import PinnedView
 from tokenauth.errors import Refused
 from tokenauth.flows.hand_back import hand_back
@@ -22,20 +22,20 @@ class RevokeView(PinnedView):
         if (throttled := limits.revocation_from(address)) is not None:
             log.note("revocation_refused", cause=throttled.cause, address=address)
             return self.refuse(throttled)
-        client = authenticated(request._request, sent, basic_too=True)
-        if isinstance(client, RefusedClient):
-            return self.refuse_client(client)
-        if isinstance(client, Refused):
-            return self.refuse(client)
+        client = self.client_of(request, sent, basic_too=True)
+        if isinstance(client, Response):
+            return client
         # a database that fails is 503, never 200 for what still lives (RFC 7009 2.2.1)
-        outcome = hand_back(sent.token("token"), client=client.client)
+        token = sent.token("token")
+        with until_applied.granted(request._request, client) as wait:
+            outcome = hand_back(token, client=client, wait=wait)
         if isinstance(outcome, Refused):
             log.note(
                 "revocation_refused",
                 cause=outcome.cause,
                 family=outcome.family_id,
-                client=client.client.client_id,
+                client=client.client_id,
                 address=address,
             )
             return self.refuse(outcome)
-        return Response({})
+        return Response(until_applied.told(outcome))

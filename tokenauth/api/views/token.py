@@ -7,7 +7,6 @@ from rest_framework.response import Response
 
 from tokenauth.api import parameters
 from tokenauth.api.address import origin_of
-from tokenauth.api.client_authentication import RefusedClient, authenticated
 from tokenauth.api.parameters import BadRequest, Parameters
 from tokenauth.api.views.answers import token_response
 from tokenauth.api.views.base import PinnedView
@@ -38,12 +37,10 @@ class RefreshView(PinnedView):
         if (throttled := limits.refresh_from(origin.address)) is not None:
             log.note("refresh_refused", cause=throttled.cause, address=origin.address)
             return self.refuse(throttled)
-        client = authenticated(request._request, sent, basic_too=self.basic_too)
-        if isinstance(client, RefusedClient):
-            return self.refuse_client(client)
-        if isinstance(client, Refused):
-            return self.refuse(client)
-        outcome = rotate(presented, asked=self._asked(request, sent, client.client))
+        client = self.client_of(request, sent, basic_too=self.basic_too)
+        if isinstance(client, Response):
+            return client
+        outcome = rotate(presented, asked=self._asked(request, sent, client))
         return self.refuse(outcome) if isinstance(outcome, Refused) else token_response(outcome.pair)
 
     def check_grant(self, sent: Parameters) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from tokenauth import conf
 from tokenauth.flows import keys
 from tokenauth.flows.housekeeping.batches import Allowance
+from tokenauth.flows.housekeeping.propagate import propagate_orders
 from tokenauth.flows.housekeeping.purge import purge
 from tokenauth.flows.housekeeping.stamp import stamp
 from tokenauth.flows.housekeeping.sweep import sweep
@@ -20,6 +21,7 @@ from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.task import TaskRun
 from tokenauth.observability import log
 from tokenauth.revocation import numbering
+from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.keyring import database
 
 #: Who rotates and retires, for the trail.
@@ -79,7 +81,11 @@ def rotate_keys(at: datetime, allowance: Allowance | None = None) -> int:
 
 def number(at: datetime, allowance: Allowance | None = None) -> int:
     """Number the orders that nobody has numbered yet; mirrors do it sooner where any runs."""
-    return len(numbering.number_visible(connections[database()]))
+    connection = connections[database()]
+    numbered = numbering.number_visible(connection)
+    if not connection.in_atomic_block:
+        publishing.publish(numbered)
+    return len(numbered)
 
 
 JOBS: Mapping[str, Job] = {
@@ -88,6 +94,7 @@ JOBS: Mapping[str, Job] = {
     "sweep": Job(sweep, every=3600),
     "rotate_keys": Job(rotate_keys, every=3600),
     "number": Job(number, every=60),
+    "propagate_orders": Job(propagate_orders, every=60),
 }
 
 

@@ -14,6 +14,7 @@ from tokenauth.models import (
     AccountState,
     Device,
     EventDetail,
+    MirrorProcess,
     PasswordUpgrade,
     Plane,
     RevocationOrder,
@@ -26,6 +27,8 @@ from tokenauth.tokens.keyring import database
 SLACK = 3600
 #: Seconds after which no save can be waiting for the mark of a better hash.
 MARKS = 3600
+#: Seconds that the row of a process is kept after it was last heard of.
+PROCESSES = 3600
 #: Seconds that a device without a family is kept after it was last heard of.
 DEVICES = 90 * 86_400
 
@@ -55,6 +58,7 @@ def purge(at: datetime, allowance: Allowance | None = None) -> int:
         + older(EventDetail.objects.all(), "event__at", settings.DETAIL_RETENTION, batches.delete)
         + deleted(_unheard_of(at - timedelta(seconds=DEVICES)), _delete_devices)
         + deleted(PasswordUpgrade.objects.made_before(at - timedelta(seconds=MARKS)))
+        + deleted(MirrorProcess.objects.silent(PROCESSES))
     )
 
 

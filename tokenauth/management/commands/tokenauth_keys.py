@@ -13,6 +13,7 @@ from django.utils import timezone
 from tokenauth.errors import NoUsableKey
 from tokenauth.flows import keys
 from tokenauth.flows.revoke import revoke
+from tokenauth.management.tables import as_table
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.revocation.subjects import OfKey
 from tokenauth.tokens.encoding import to_base64url
@@ -59,6 +60,7 @@ class Command(BaseCommand):
         kill.add_argument("--yes", action="store_true", help="do not ask")
 
         actions.add_parser("rewrap", help="seal all keys under the first of ENCRYPTION_KEYS")
+        actions.add_parser("export-plane", help="print the keys by which a service believes Redis: a secret")
         actions.add_parser("new-encryption-key", help="print a fresh entry for ENCRYPTION_KEYS")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -68,6 +70,7 @@ class Command(BaseCommand):
             "rotate": self._rotate,
             "kill": self._kill,
             "rewrap": self._rewrap,
+            "export-plane": self._export_plane,
             "new-encryption-key": self._new_encryption_key,
         }
         try:
@@ -80,7 +83,7 @@ class Command(BaseCommand):
         if json:
             self.stdout.write(_as_json(listed))
         else:
-            for line in _as_table([_row(key) for key in listed]):
+            for line in as_table(_COLUMNS, *map(_row, listed)):
                 self.stdout.write(line)
 
     def _new(self, *, purpose: str, **_: Any) -> None:
@@ -128,6 +131,12 @@ class Command(BaseCommand):
         if rewrapped.not_opened:
             raise CommandError(f"Not opened by any wrapping key: {', '.join(rewrapped.not_opened)}. {_LOST}")
 
+    def _export_plane(self, **_: Any) -> None:
+        # nothing else on standard output: it goes into a file or a secret store
+        for secret in keys.exported_plane(actor=ACTOR):
+            self.stdout.write(to_base64url(secret.raw))
+        self.stderr.write("Whoever has these can revoke in the site's name, and keep its news from services.")
+
     def _new_encryption_key(self, **_: Any) -> None:
         self.stdout.write(to_base64url(os.urandom(32)))
 
@@ -143,14 +152,6 @@ def _as_json(listed: Sequence[keys.Listed]) -> str:
 def _row(key: keys.Listed) -> tuple[str, ...]:
     since = key.ended_at or key.retiring_at or key.activated_at or key.created_at
     return key.kid, key.purpose, key.alg, key.state, key.wrapped, _time(key.created_at), _time(since)
-
-
-def _as_table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (_COLUMNS, *rows)
-    ]
 
 
 def _time(moment: datetime) -> str:
