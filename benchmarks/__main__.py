@@ -1,7 +1,7 @@
 """
 This app beside its peers: `python -m benchmarks [case ...] [--quick] [--repeats N] [--dirty]`.
 
-The exit status is 1 where a budget is missed by more than its spread.
+The exit status is 1 where a budget is missed by more than its spread, or a case failed.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> int:
     if machine.is_busy():
         print("Others use this machine: the ratios will scatter.", file=sys.stderr)
     modules = {case: module_of(case) for case in CASES if case in (asked.cases or CASES)}
-    measured(run, modules, database=database, redis=redis, repeats=asked.repeats)
+    failed = measured(run, modules, database=database, redis=redis, repeats=asked.repeats)
     print(report.terminal(run))
     path = asked.output / f"{time.strftime('%Y-%m-%d-%H%M')}-{machine.commit()}.json"
     results.save(run, path)
@@ -60,7 +60,9 @@ def main() -> int:
         print(f"{each.verdict.upper()}: {each.budget}", file=sys.stderr)
     met = sum(each.verdict is budgets.Verdict.MET for each in budgets.judged(run))
     print(f"{met} budgets met, {len(wrong)} missed")
-    return int(bool(wrong))
+    if failed:
+        print(f"Not measured to the end: {', '.join(failed)}", file=sys.stderr)
+    return int(bool(wrong or failed))
 
 
 def module_of(case: str) -> str:

@@ -24,6 +24,9 @@ def measure(bench: Bench) -> None:
     bench.compare(CASE, "early", {OURS: early, SIMPLEJWT: deeds[SIMPLEJWT]}, seconds=0.2)
     unlimited = bench.worker("ours", LIMITS="off").deed("refresh")
     bench.compare(CASE, "one at a time", {**deeds, _UNLIMITED: unlimited}, seconds=0.2)
+    bench.compare_computing(
+        CASE, "one at a time, in this process", {**deeds, _UNLIMITED: unlimited}, seconds=0.2
+    )
     unplanned = bench.worker("ours", PREPARED="off").deed("refresh")
     bench.compare(CASE, "planned each time", {OURS: unplanned, SIMPLEJWT: deeds[SIMPLEJWT]}, seconds=0.2)
     bench.rounds(CASE, "WAL", "B", {who: _wal_of(deed.wal) for who, deed in deeds.items()}, repeats=7)
