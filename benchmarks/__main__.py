@@ -6,6 +6,7 @@ The exit status is 1 where a budget is missed by more than its spread, or a case
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,8 @@ def main() -> int:
     if not environment.is_here():
         environment.enter(sys.argv[1:])
 
+    # so that databases and servers go with a run that is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from benchmarks import budgets, machine, plot, report, results  # noqa: PLC0415 - need what was installed
     from benchmarks.run import measured  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from benchmarks.environment import ROOT
+from project.processes import end_with_parent
 
 #: By name: what is started, without its port.
 SERVERS = {
@@ -33,9 +34,8 @@ def running(server: str, site: str, environ: Mapping[str, str]) -> Iterator[str]
     if module == "gunicorn":
         command += ["--log-level=critical", "--no-control-socket"]
     settings = f"benchmarks.sites.{site}.settings"
-    process = subprocess.Popen(  # noqa: S603
-        command, cwd=ROOT, env={**os.environ, **environ, "DJANGO_SETTINGS_MODULE": settings}
-    )
+    own = {**os.environ, **environ, "DJANGO_SETTINGS_MODULE": settings}
+    process = subprocess.Popen(command, cwd=ROOT, env=own, preexec_fn=end_with_parent)  # noqa: S603
     try:
         _wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
