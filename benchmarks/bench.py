@@ -18,7 +18,7 @@ class Bench:
     ) -> None:
         self.run = run
         self.quick = run.quick
-        self.repeats = repeats or (5 if run.quick else 15)
+        self.repeats = repeats or (4 if run.quick else 15)
         self.redis_url, self.prefix = redis_url, prefix
         self._databases = databases
         self._stack = self._whole = ExitStack()

@@ -30,7 +30,7 @@ def measure(bench: Bench) -> None:
     unplanned = bench.worker("ours", PREPARED="off").deed("refresh")
     bench.compare(CASE, "planned each time", {OURS: unplanned, SIMPLEJWT: deeds[SIMPLEJWT]}, seconds=0.2)
     bench.rounds(CASE, "WAL", "B", {who: _wal_of(deed.wal) for who, deed in deeds.items()}, repeats=7)
-    _in_tables(bench, sites, refreshes=bench.pick(2_000, 500))
+    _in_tables(bench, sites, refreshes=bench.pick(2_000, 300))
     secret = ours.deed("client_secret").calibrate(0.05)
     bench.rounds(CASE, "client secret check", "s", {OURS: secret.seconds})
     _at_once(bench, threads=16, processes=1)

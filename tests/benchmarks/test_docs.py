@@ -35,3 +35,21 @@ def test_the_newest_run_is_taken(tmp_path):
 def test_a_folder_without_runs_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run"):
         docs.newest(tmp_path)
+
+
+def test_the_picture_of_a_run_stands_above_its_figures():
+    page = docs.filled(docs.PAGE.read_text(), made_up.run(), picture=True)
+
+    assert page.index(f"]({docs.PICTURE.name})") < page.index("### Refresh")
+
+
+def test_the_last_three_runs_stay(tmp_path):
+    folder, made = tmp_path / "results", tmp_path / "made"
+    made.mkdir()
+    for day in range(1, 6):
+        for suffix in (".json", ".svg"):
+            (made / f"2026-11-0{day}-0900-a{suffix}").touch()
+        docs.kept(made / f"2026-11-0{day}-0900-a.json", folder)
+
+    assert sorted({file.stem for file in folder.iterdir()}) == [f"2026-11-0{day}-0900-a" for day in (3, 4, 5)]
+    assert len(list(folder.iterdir())) == 6
