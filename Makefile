@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-all test-ci test-slow test-stacks test-sites test-breaks faults lint format types openapi conformance docs package lock clean
+.PHONY: help demo serve test test-all test-ci test-slow test-stacks test-sites test-breaks bench faults lint format types openapi conformance docs package lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ test-sites: $(VENV)/.dev ## only the sites of other kinds: UUID users, users els
 
 test-breaks: $(VENV)/.dev ## break each guarantee on purpose: its test must fail
 	@exec $(BIN)/python tests/guarantees/run_breaks.py
+
+bench: $(VENV)/.dev ## measure this app beside its peers, as ratios (QUICK=1: within five minutes; CASES="refresh revoke")
+	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(CASES)
 
 faults: $(VENV)/.dev ## break real sites and their servers by chance, with proof (MINUTES=3, SEED=one that was printed)
 	@exec $(BIN)/python -m tests.faults --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
@@ -72,10 +75,11 @@ package: $(VENV)/.dev ## build the wheel into dist/ and install it as the README
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-annotate --quiet
 
-lock: $(VENV)/.dev ## compile requirements/ anew from pyproject.toml (UPGRADE=1: newest versions)
+lock: $(VENV)/.dev ## compile the locks anew from pyproject.toml (UPGRADE=1: newest versions)
 	@$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements/dev.txt
 	@$(UV_COMPILE) --group test -c requirements/dev.txt -o requirements/test.txt
 	@$(UV_COMPILE) --group site -c requirements/dev.txt -o requirements/site.txt
+	@$(UV_COMPILE) benchmarks/requirements.in -c requirements/dev.txt -o benchmarks/requirements.txt
 
 clean: ## remove what runs leave behind (the environment and var/ too)
 	rm -rf $(VENV) .tox var dist build .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

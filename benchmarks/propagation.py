@@ -187,7 +187,7 @@ def _follow(way: str, seen: dict[str, int]) -> None:
 def _listen_bare(way: str, seen: dict[str, int]) -> None:
     def redis() -> None:
         client: Any = Redis.from_url(os.environ["REDIS_URL"])
-        last: Any = "0-0"
+        last: Any = "0"  # "$" would miss what comes between two questions
         while True:
             for _, entries in client.xread({BARE: last}, block=150):
                 for id_, fields in entries:
