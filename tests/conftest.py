@@ -20,7 +20,7 @@ from tokenauth.flows.clients import USES
 from tokenauth.flows.feed.reports import REPORTS
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation import account_triggers
-from tokenauth.revocation.process import MIRROR
+from tokenauth.revocation.process import MIRROR, MIRRORS
 from tokenauth.risk import counters
 from tokenauth.tokens.keyring import KEYRING
 
@@ -111,6 +111,8 @@ def forget_everything() -> None:
     KEYRING.forget()
     DIRECTORY.forget()
     MIRROR.forget()
+    for mirror in MIRRORS.everywhere():  # of tenants that a test made up, too
+        mirror.forget()
     CACHE.clear()
     USES.clear()
     REPORTS.clear()

@@ -50,11 +50,15 @@ class PerNamespace(Generic[T]):
         for one in made:
             prepare(one)
 
+    def everywhere(self) -> list[T]:
+        """Return the objects of all namespaces that there are now."""
+        return list(self._made.values())
+
     def after_fork(self) -> None:
         """Leave a lock that another thread of the parent may have held alone, and tell every object."""
         super().__setattr__("_making", threading.Lock())
-        for one in self._made.values():
-            one.after_fork()
+        for one in self.everywhere():
+            cast("Any", one).after_fork()
 
     def _made_for(self, name: str) -> T:
         with self._making:
