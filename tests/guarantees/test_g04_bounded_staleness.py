@@ -63,7 +63,7 @@ def test_a_late_commit_of_an_early_order_is_not_overlooked(session, boot_clock):
 
 
 def test_a_late_commit_is_seen_also_where_nobody_can_number_it(session, boot_clock, monkeypatch):
-    monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+    monkeypatch.setattr(numbering, "number_visible", lambda connection, **more: [])
     RevocationOrder.objects.create(pk=1_000, kind=OrderKind.USER, key="other", floor=1, at=timezone.now())
     boot_clock(0.6)
     assert session.accepts()

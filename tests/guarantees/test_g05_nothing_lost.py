@@ -64,7 +64,7 @@ def test_nothing_is_accepted_before_the_last_page(session, monkeypatch):
 
 
 def test_an_order_that_nobody_numbers_is_in_force_all_the_same(session, boot_clock, monkeypatch):
-    monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+    monkeypatch.setattr(numbering, "number_visible", lambda connection, **more: [])
     revoke_elsewhere(OfFamily(session.family_id))
 
     boot_clock(0.6)

@@ -113,7 +113,7 @@ def test_an_order_that_was_lost_before_it_had_a_number_ends_too(poll, clock, boo
     revoke_elsewhere(OfUser("first"))
     poll()
     with monkeypatch.context() as nobody:
-        nobody.setattr(numbering, "number_visible", lambda connection: [])
+        nobody.setattr(numbering, "number_visible", lambda connection, **more: [])
         revoke_elsewhere(OfUser("lost"))
         poll()
     lose_orders()

@@ -199,7 +199,7 @@ def test_nothing_is_forgotten_while_a_mirror_loads_anew(polling, boot_clock, mon
 
 def test_more_waiting_orders_than_a_page_are_all_seen_in_one_poll(polling, boot_clock, monkeypatch):
     monkeypatch.setattr(source, "PAGE", 10)
-    monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+    monkeypatch.setattr(numbering, "number_visible", lambda connection, **more: [])
     sessions = [log_in(client=ClientFactory(client_id=f"c{n}")) for n in range(3)]
     sessions[0].accepts()
     for n in range(25):
@@ -225,7 +225,7 @@ def test_a_page_of_kinds_that_this_release_does_not_know_is_not_the_last(
     if numbered:
         numbering.number_visible(connection)
     else:
-        monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+        monkeypatch.setattr(numbering, "number_visible", lambda connection, **more: [])
 
     boot_clock(0.6)
 

@@ -1,11 +1,14 @@
 """Inserting an order in the caller's transaction and seeing it numbered after its commit."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connections, transaction
 
 from tokenauth.models.order import OrderKind, RevocationOrder
 from tokenauth.revocation import numbering
+from tokenauth.revocation.mirror import Order
 from tokenauth.revocation.notifiers import publishing
 from tokenauth.revocation.process import MIRROR
 from tokenauth.tokens.keyring import database
@@ -38,6 +41,9 @@ def number_after_commit() -> None:
 
 
 def _number_now() -> None:
-    numbered = numbering.number_visible(connections[database()])
+    numbering.number_visible(connections[database()], tell=_tell)
+
+
+def _tell(plane_id: UUID, numbered: Sequence[Order]) -> None:
     MIRROR.hint(numbered)
-    publishing.publish(numbered)
+    publishing.publish(numbered, plane_id)

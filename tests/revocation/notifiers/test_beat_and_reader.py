@@ -240,7 +240,7 @@ class TestTheBeat:
 
     def test_is_left_out_while_orders_wait_for_their_number(self, heart, redis, monkeypatch):
         RevocationOrder.objects.create(kind=OrderKind.USER, key="ada", floor=1, at=timezone.now())
-        monkeypatch.setattr(numbering, "number_visible", lambda connection: [])
+        monkeypatch.setattr(numbering, "number_visible", lambda connection, **more: [])
 
         assert not heart.turn("news")
 
