@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -13,7 +14,17 @@ from tests.sessions import Session, claims_of, log_in
 from tokenauth.errors import Refused
 from tokenauth.flows import revoke, revoke_others
 from tokenauth.flows.clients import enable
-from tokenauth.models import Client, Device, Plane, RevocationOrder, TokenEvent, TokenFamily, users
+from tokenauth.models import (
+    AccountState,
+    Client,
+    Device,
+    Plane,
+    RevocationOrder,
+    Site,
+    TokenEvent,
+    TokenFamily,
+    users,
+)
 from tokenauth.revocation.subjects import (
     Everything,
     EverythingBefore,
@@ -83,6 +94,23 @@ def test_no_revocation_undoes_another(pair):
     assert not session.accepts()
     assert isinstance(session.show(session.pair.refresh_token), Refused)
     assert log_in(session.user, session.client).accepts()
+
+
+@pytest.mark.parametrize("level", ["device", "user", "client", "everything"])
+def test_after_a_lossy_failover_no_epoch_is_counted_twice(level):
+    """What was issued in the lost seconds carries the epoch that is counted next."""
+    session = log_in()
+    whom = subject(level, session)
+    revoke(whom)
+    late = log_in(session.user, session.client, device=str(session.pair.device_id))
+    assert late.accepts()
+    RevocationOrder.objects.all().delete()
+    for model in (AccountState, Client, Device, Site):
+        model.objects.filter(epoch__gt=0).update(epoch=F("epoch") - 1)
+
+    revoke(whom)
+
+    assert not late.accepts()
 
 
 def test_a_token_alone_ends_while_its_session_goes_on():

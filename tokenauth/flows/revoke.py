@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from tokenauth.models.family import TokenFamily
 from tokenauth.models.order import OrderKind, RevocationOrder
 from tokenauth.observability import log
 from tokenauth.revocation import orders
+from tokenauth.revocation.mirror import Kind
+from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.subjects import (
     Everything,
     EverythingBefore,
@@ -119,7 +122,7 @@ def revoke_others(*, user_key: str, but_family: UUID, reason: str = "", actor: s
     why = _why(Cause.REVOKED, reason, actor)
     alias = database()
     with isolation.read_committed(using=alias):
-        epoch = AccountState.objects.using(alias).advance(user_key)
+        epoch = _next_of_account(user_key)
         own = TokenFamily.objects.using(alias).filter(pk=but_family, user_key=user_key, revoked_at=None)
         kept = own.filter(ep_user=epoch - 1).update(ep_user=epoch)
         order = orders.record(
@@ -149,7 +152,8 @@ def revoke_accounts(
     keys = iter(dict.fromkeys(user_keys))
     with isolation.read_committed(using=alias):
         while batch := list(itertools.islice(keys, _TOGETHER)):
-            epochs = AccountState.objects.using(alias).advance_all(batch)
+            advanced = AccountState.objects.using(alias).advance_all(batch)
+            epochs = {key: _account_beyond_known(key, epoch) for key, epoch in advanced.items()}
             _order_accounts(epochs, why)
             total += len(epochs)
     log.note("revoked", subject="accounts", cause=cause, actor=actor, accounts=total)
@@ -235,6 +239,7 @@ def _device(subject: OfDevice, why: Why) -> Revoked:
     if device is None:
         raise LookupError("no such device")
     epoch = devices.lose(device, at=why.at) if subject.lost else devices.advance(device)
+    epoch = _beyond_known(epoch, Kind.DEVICE, str(device.pk), partial(devices.raise_to, device))
     order = orders.record(
         OrderKind.DEVICE, key=str(device.pk), floor=epoch, at=why.at, cause=why.cause, actor=why.actor
     )
@@ -244,7 +249,7 @@ def _device(subject: OfDevice, why: Why) -> Revoked:
 
 
 def _user(subject: OfUser, why: Why) -> Revoked:
-    epoch = AccountState.objects.using(database()).advance(subject.user_key)
+    epoch = _next_of_account(subject.user_key)
     order = orders.record(
         OrderKind.USER, key=subject.user_key, floor=epoch, at=why.at, cause=why.cause, actor=why.actor
     )
@@ -260,6 +265,7 @@ def _client(subject: OfClient, why: Why) -> Revoked:
     if client is None:
         raise LookupError("no such client")
     epoch = clients.advance(client)
+    epoch = _beyond_known(epoch, Kind.CLIENT, client.client_id, partial(clients.raise_to, client))
     if subject.disable:
         clients.filter(pk=client.pk).update(disabled_at=why.at)
     order = orders.record(
@@ -277,7 +283,8 @@ def _key(subject: OfKey, why: Why) -> Revoked:
 
 
 def _everything(subject: Everything, why: Why) -> Revoked:
-    epoch = Site.objects.using(database()).advance()
+    site = Site.objects.using(database())
+    epoch = _beyond_known(site.advance(), Kind.SITE, "", site.raise_to)
     order = orders.record(OrderKind.SITE, floor=epoch, at=why.at, cause=why.cause, actor=why.actor)
     _write(EventKind.REVOKED, why, extra={"everything": True})
     return Revoked(order.pk, epoch)
@@ -290,6 +297,25 @@ def _everything_before(subject: EverythingBefore, why: Why) -> Revoked:
     order = orders.record(OrderKind.BEFORE, floor=second, at=why.at, cause=why.cause, actor=why.actor)
     _write(EventKind.REVOKED, why, extra={"before": second})
     return Revoked(order.pk, second)
+
+
+def _next_of_account(user_key: str) -> int:
+    return _account_beyond_known(user_key, AccountState.objects.using(database()).advance(user_key))
+
+
+def _account_beyond_known(user_key: str, epoch: int) -> int:
+    accounts = AccountState.objects.using(database())
+    return _beyond_known(epoch, Kind.USER, user_key, partial(accounts.raise_to, user_key))
+
+
+def _beyond_known(epoch: int, kind: Kind, key: str, raise_to: Callable[[int], int]) -> int:
+    """Return the epoch, raised above the floor that this process knows.
+
+    A database that went back would count the same epochs again, and what was issued in the lost seconds
+    under the one that is counted next would live on.
+    """
+    floor = MIRROR.floors().floor(kind, key)
+    return epoch if epoch > floor else raise_to(floor + 1)
 
 
 _BY_SUBJECT: dict[type[Subject], Callable[[Any, Why], Revoked]] = {
