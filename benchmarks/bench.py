@@ -54,6 +54,11 @@ class Bench:
             self._shared[key] = self._whole.enter_context(Worker(site, environ))
         return self._shared[key]
 
+    def end_shared(self) -> None:
+        """End the processes that cases share: their connections are wanted elsewhere."""
+        self._whole.close()
+        self._shared.clear()
+
     def own_worker(self, site: str, **options: str) -> Worker:
         """Start a process of a site on a database of its own."""
         return self.beside(site, self.environ(site, **options))

@@ -35,6 +35,8 @@ def running(server: str, site: str, environ: Mapping[str, str]) -> Iterator[str]
         command += ["--log-level=critical", "--no-control-socket"]
     settings = f"benchmarks.sites.{site}.settings"
     own = {**os.environ, **environ, "DJANGO_SETTINGS_MODULE": settings}
+    if module == "uvicorn":
+        own["ASGI"] = "yes"
     process = subprocess.Popen(command, cwd=ROOT, env=own, preexec_fn=end_with_parent)  # noqa: S603
     try:
         _wait_for(port, process)

@@ -17,6 +17,7 @@ _WITH_USER = "simplejwt with its user"
 
 def measure(bench: Bench) -> None:
     """Requests a second, and what the slowest in a hundred take, by kind of server."""
+    bench.end_shared()
     sites = {
         OURS: ("ours", bench.environ("ours")),
         STATELESS: ("simplejwt", bench.environ("simplejwt")),

@@ -36,7 +36,8 @@ def databases() -> dict[str, dict[str, Any]]:
             "PASSWORD": unquote(server.password or ""),
             "HOST": server.hostname or "",
             "PORT": server.port or "",
-            "CONN_MAX_AGE": None,
+            # under ASGI each request has a thread of its own, and a connection that stayed open would be lost
+            "CONN_MAX_AGE": 0 if "ASGI" in os.environ else None,
         }
     }
 
