@@ -123,7 +123,7 @@ class Settings(BaseModel):
     EVENT_RETENTION: int = Field(default=400 * 86_400, ge=86_400)
     #: Seconds its personal part is kept: address, user agent, name.
     DETAIL_RETENTION: int = Field(default=90 * 86_400, ge=0)
-    #: Entries of the verified-token cache of one process.
+    #: Verified tokens in use that one process remembers without a miss; it holds up to twice as many.
     TOKEN_CACHE: int = Field(default=20_000, ge=2)
     #: Keep the plans of the refresh statements on a PostgreSQL connection; `auto`: not behind a pooler.
     PREPARED: Literal["auto", "on", "off"] = "auto"

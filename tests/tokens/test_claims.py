@@ -204,17 +204,21 @@ def quick(payload: bytes) -> AccessClaims | None:
 class TestTheQuickWay:
     """It reads what we write ourselves, and never anything else than the general way does."""
 
-    def test_is_taken_for_a_plain_token_of_ours(self, monkeypatch):
+    @pytest.mark.parametrize(
+        "changes", [{}, {"amr": ("pwd",)}, {"scope": ""}, {"scope": "", "amr": ("x",)}]
+    )
+    def test_is_taken_for_a_plain_token_of_ours(self, monkeypatch, changes):
+        written = claims(kid="k", **changes)
         monkeypatch.setattr("tokenauth.tokens.claims.from_json_object", lambda payload: 1 / 0)
 
-        assert quick(to_json(members())) == claims(kid="k")
+        assert quick(to_json(written.members())) == written
 
     @pytest.mark.parametrize(
         "changes",
         [
             {"aud": ("a", "b")},
             {"acr": "x"},
-            {"scope": ""},
+            {"amr": ("pwd", "otp")},
             {"sub": "\u00fc"},
             {"sub": '"'},
             {"gen": 2**31 - 1},

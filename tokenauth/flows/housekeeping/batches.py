@@ -12,8 +12,8 @@ from tokenauth.models import isolation
 M = TypeVar("M", bound=Model)
 Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
-#: Rows that one transaction takes.
-SIZE = 5_000
+#: Rows that one transaction takes: about 20 ms, of 5,000 it was more than 50.
+SIZE = 2_000
 #: Full batches that one run takes; what is left waits for the next run.
 MOST = 500
 
@@ -63,8 +63,11 @@ def each(rows: Rows, deed: Callable[[Rows], int], *, using: str, allowance: Allo
 
 
 def delete(rows: "QuerySet[M]") -> int:
-    """Delete rows and return how many, without those that went with them."""
-    return rows.delete()[1].get(rows.model._meta.label, 0)
+    """Delete rows that nothing refers to, and return how many.
+
+    Straight in the table: where a site listens to `post_delete` of every model, Django would fetch each row.
+    """
+    return rows._raw_delete(rows.db) or 0  # None where nothing could fit the query
 
 
 def windows(

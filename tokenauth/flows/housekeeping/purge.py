@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from tokenauth import conf
 from tokenauth.audit import append_only
@@ -84,9 +84,10 @@ def _older(
     return total
 
 
-def _delete_of_trail(rows: "QuerySet[Model]") -> int:
-    with append_only.opened(using=rows.db):
-        return batches.delete(rows)
+def _delete_of_trail(events: "QuerySet[TokenEvent]") -> int:
+    with append_only.opened(using=events.db):
+        batches.delete(EventDetail.objects.using(events.db).filter(event__in=events))
+        return batches.delete(events)
 
 
 def _unheard_of(moment: datetime) -> "QuerySet[Device]":
