@@ -124,13 +124,14 @@ def _counted(cache: BaseCache, key: str, seconds: int) -> int:
             total = int(cache.get(key) or 0) + 1
             cache.set(key, total, timeout=seconds)
             return total
-    if cache.add(key, 1, timeout=seconds):
-        return 1
-    try:
-        return int(cache.incr(key))
-    except ValueError:  # it went in between
-        cache.set(key, 1, timeout=seconds)
-        return 1
+    for _ in range(2):
+        try:
+            return int(cache.incr(key))
+        except ValueError:  # the window has not begun, or it went in between
+            if cache.add(key, 1, timeout=seconds):
+                return 1
+    cache.set(key, 1, timeout=seconds)
+    return 1
 
 
 def _values(cache: BaseCache, keys: tuple[str, ...]) -> list[int]:
