@@ -38,7 +38,7 @@ class PerNamespace(Generic[T]):
         Raises:
             TooManyNamespaces: There are 10,000 already.
         """
-        name = conf.namespace()
+        name = "" if conf.namespace_of_request() is None else conf.namespace()
         made = self._made.get(name)
         return cast("T", made) if made is not None else self._made_for(name)
 

@@ -16,8 +16,11 @@ class TokenUser(SimpleLazyObject):  # type: ignore[type-arg]
     """`request.user`: no query until something beyond his primary key is read, then one."""
 
     def __init__(self, user_key: str, request: Any = None) -> None:
-        super().__init__(partial(_loaded, user_key, request))
-        self.__dict__["_user_key"] = user_key
+        # what Django's own __init__ does, without its look-ups: one is made for every request
+        held = object.__getattribute__(self, "__dict__")
+        held["_setupfunc"] = partial(_loaded, user_key, request)
+        held["_wrapped"] = empty
+        held["_user_key"] = user_key
 
     @property
     def pk(self) -> Any:
