@@ -19,6 +19,7 @@ from tokenauth.flows.pair import Granted
 from tokenauth.models import isolation, rotation
 from tokenauth.models.event import EventKind
 from tokenauth.models.family import TokenFamily
+from tokenauth.models.order import RevocationOrder
 from tokenauth.models.rotation import Facts, Write
 from tokenauth.observability import log
 from tokenauth.policy import builtin, decisions, grant
@@ -122,7 +123,8 @@ def _written(facts: Facts, write: Write | None, asked: Asked) -> bool:
         return True
     if not rotation.swap(facts.family, write, using=database()):
         return False
-    if write.order is not None:
+    # what a refresh supersedes waits for the next poll of any mirror, which is in time and costs no request
+    if write.order is not None and write.order.kind not in RevocationOrder.EVERYDAY:
         orders.number_after_commit()
     if write.event.kind in (EventKind.REUSE, EventKind.ENDED):
         _alarm(write.event.cause, facts, asked)
