@@ -83,13 +83,14 @@ def test_another_session_stays_open(session):
     assert heard == []
 
 
-def test_a_rotation_ends_nothing(settings, session):
+def test_a_rotation_ends_nothing(settings, session, boot_clock):
     settings.TOKENAUTH = {**settings.TOKENAUTH, "POLICIES": {"browser": {"supersede": "always"}}}
     session = log_in()
     _, heard = watched(session)
     old = session.pair.access_token
 
     session.refresh()
+    boot_clock(0.6)
 
     assert not session.accepts(old)
     assert heard == []
