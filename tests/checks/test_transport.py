@@ -151,6 +151,42 @@ def test_w010_looks_at_the_cache_that_tokenauth_uses(settings, tokenauth):
     assert ids(checks.caches_are_reached_by_tls()) == ["W010"]
 
 
+def test_w010_looks_at_the_one_that_news_travel_by(settings, tokenauth):
+    settings.CACHES = {
+        **settings.CACHES,
+        "news": {"BACKEND": DJANGO_REDIS, "LOCATION": "redis://10.0.0.6/1"},
+    }
+
+    tokenauth(REDIS_ALIAS="news")
+
+    assert ids(checks.caches_are_reached_by_tls()) == ["W010"]
+
+
+@pytest.mark.parametrize("options", [{}, {"connect_timeout": 5}, {"tcp_user_timeout": 10_000}])
+def test_w021_a_database_elsewhere_that_nobody_gives_up(reached_by, options):
+    reached_by(POSTGRESQL, "db.example.com", **options)
+
+    found = checks.a_silent_database_is_given_up()
+
+    assert ids(found) == ["W021"]
+    assert "tcp_user_timeout" in found[0].hint
+
+
+@pytest.mark.parametrize(
+    ("engine", "host", "options"),
+    [
+        (POSTGRESQL, "db.example.com", {"connect_timeout": 5, "tcp_user_timeout": 10_000}),
+        (POSTGRESQL, "127.0.0.1", {}),
+        (POSTGRESQL, "", {}),
+        ("django.db.backends.sqlite3", "", {}),
+    ],
+)
+def test_w021_is_silent_on_this_machine_and_where_waiting_is_bounded(reached_by, engine, host, options):
+    reached_by(engine, host, **options)
+
+    assert checks.a_silent_database_is_given_up() == []
+
+
 def test_w012_a_proxy_that_does_not_tell_of_tls(settings, tokenauth):
     tokenauth(TRUSTED_PROXIES=1)
     assert ids(checks.proxies_tell_of_tls()) == ["W012"]

@@ -204,9 +204,7 @@ def quick(payload: bytes) -> AccessClaims | None:
 class TestTheQuickWay:
     """It reads what we write ourselves, and never anything else than the general way does."""
 
-    @pytest.mark.parametrize(
-        "changes", [{}, {"amr": ("pwd",)}, {"scope": ""}, {"scope": "", "amr": ("x",)}]
-    )
+    @pytest.mark.parametrize("changes", [{}, {"amr": ("pwd",)}, {"scope": ""}, {"scope": "", "amr": ("x",)}])
     def test_is_taken_for_a_plain_token_of_ours(self, monkeypatch, changes):
         written = claims(kid="k", **changes)
         monkeypatch.setattr("tokenauth.tokens.claims.from_json_object", lambda payload: 1 / 0)

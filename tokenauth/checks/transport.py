@@ -1,4 +1,4 @@
-"""W009, W010, W012, W013: who can read along, and what the proxies in front say."""
+"""W009, W010, W012, W013, W021: who can read along, who may be silent, and what the proxies in front say."""
 
 import ipaddress
 import os
@@ -59,7 +59,11 @@ def _postgresql_is_in_the_clear(database: Mapping[str, Any]) -> bool:
     mode = options.get("sslmode") or os.environ.get("PGSSLMODE")
     if mode in _POSTGRESQL_TLS or (not mode and options.get("sslrootcert") == "system"):
         return False
-    host = database["HOST"] or options.get("host") or os.environ.get("PGHOST", "")
+    return _is_elsewhere(database)
+
+
+def _is_elsewhere(database: Mapping[str, Any]) -> bool:
+    host = database["HOST"] or database["OPTIONS"].get("host") or os.environ.get("PGHOST", "")
     return any(is_remote(each.strip()) for each in host.split(","))
 
 
@@ -70,16 +74,38 @@ def _mysql_is_in_the_clear(database: Mapping[str, Any]) -> bool:
     return options.get("ssl_mode") not in _MYSQL_TLS and is_remote(database["HOST"])
 
 
-@register(Tags.caches, deploy=True)
-def caches_are_reached_by_tls(**kwargs: object) -> list[CheckMessage]:
-    """W010: whoever is on the network reads, and rewrites, who may try how often."""
+@register(Tags.security, deploy=True)
+def a_silent_database_is_given_up(**kwargs: object) -> list[CheckMessage]:
+    """W021: a database that is cut off holds every login and refresh, and with them each worker."""
     if not readable():
         return []
-    alias = conf.current().LIMITS_CACHE
-    if not _redis_is_in_the_clear(django_settings.CACHES.get(alias, {})):
+    connection = connections[database()]
+    options = connection.settings_dict["OPTIONS"]
+    if connection.vendor != "postgresql" or options.get("service") or os.environ.get("PGSERVICE"):
         return []
-    text = f"The Redis of the cache {alias!r} is on another host and is reached without TLS."
-    return [warning("W010", text, mend="Let its LOCATION begin with 'rediss://'.")]
+    absent = " and no ".join(sorted({"connect_timeout", "tcp_user_timeout"} - set(options)))
+    if not absent or not _is_elsewhere(connection.settings_dict):
+        return []
+    text = f"The database {database()!r} is on another host, and its OPTIONS have no {absent}."
+    mend = "Set 'connect_timeout': 5 (seconds) and 'tcp_user_timeout': 10000 (milliseconds) in its OPTIONS."
+    return [warning("W021", text, mend=mend)]
+
+
+@register(Tags.caches, deploy=True)
+def caches_are_reached_by_tls(**kwargs: object) -> list[CheckMessage]:
+    """W010: whoever is on the network reads, and rewrites, who may try how often; or who was revoked when."""
+    if not readable():
+        return []
+    used = sorted({conf.current().LIMITS_CACHE, conf.current().REDIS_ALIAS or conf.current().LIMITS_CACHE})
+    return [
+        warning(
+            "W010",
+            f"The Redis of the cache {alias!r} is on another host and is reached without TLS.",
+            mend="Let its LOCATION begin with 'rediss://'.",
+        )
+        for alias in used
+        if _redis_is_in_the_clear(django_settings.CACHES.get(alias, {}))
+    ]
 
 
 def _redis_is_in_the_clear(cache: Mapping[str, Any]) -> bool:
