@@ -5,10 +5,12 @@ import http.client
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -144,7 +146,9 @@ def test_a_rotation_closes_nothing_and_the_session_s_end_does_later(opened):
 
 def test_expiry_closes_it(opened, settings):
     settings.TOKENAUTH = {**settings.TOKENAUTH, "POLICIES": {"browser": {"access": 10}}}
-    session = log_in()
+    # issued a while ago: of its ten seconds and the ten of LEEWAY a few are left
+    with time_machine.travel(datetime.now(UTC) - timedelta(seconds=15)):
+        session = log_in()
     line = opened(session)
 
     assert line.is_open()
