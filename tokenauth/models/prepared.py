@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -32,13 +33,11 @@ class Statement:
     sql: str
     types: tuple[str, ...]
     name: str
+    execute: str
 
     @classmethod
     def of(cls, sql: str, types: Sequence[str]) -> "Statement":
-        bare = tuple(re.sub(r"\([\d, ]+\)", "", type_) for type_ in types)
-        # the name says all: whoever finds it prepared knows what it does
-        digest = hashlib.sha256("|".join([sql, *bare]).encode()).hexdigest()[:16]
-        return cls(sql, bare, f"tokenauth_{digest}")
+        return _statement(sql, tuple(types))
 
     @property
     def prepare(self) -> str:
@@ -46,9 +45,14 @@ class Statement:
         numbered = re.sub("%s", lambda _: f"${next(places)}", self.sql)
         return f"PREPARE {self.name} ({', '.join(self.types)}) AS {numbered}"
 
-    @property
-    def execute(self) -> str:
-        return f"EXECUTE {self.name} ({', '.join(['%s'] * len(self.types))})"
+
+@lru_cache(maxsize=256)
+def _statement(sql: str, types: tuple[str, ...]) -> Statement:
+    bare = tuple(re.sub(r"\([\d, ]+\)", "", type_) for type_ in types)
+    # the name says all: whoever finds it prepared knows what it does
+    digest = hashlib.sha256("|".join([sql, *bare]).encode()).hexdigest()[:16]
+    name = f"tokenauth_{digest}"
+    return Statement(sql, bare, name, f"EXECUTE {name} ({', '.join(['%s'] * len(bare))})")
 
 
 def run(connection: BaseDatabaseWrapper, statement: Statement, parameters: Sequence[Any]) -> CursorWrapper:

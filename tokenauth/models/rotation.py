@@ -239,12 +239,16 @@ class _Parameters:
 
     def mark(self, field: Field, value: Any) -> str:
         self.values.append(field.get_db_prep_save(value, self.connection))
-        type_ = str(
-            field.rel_db_type(self.connection) if field.primary_key else field.db_type(self.connection)
-        )
+        type_ = _type(field, self.connection.alias)
         self.types.append(type_)
         # NULL has no type of its own in a SELECT list
         return f"CAST(%s AS {type_})" if self.connection.vendor == "postgresql" else "%s"
+
+
+@conf.until_settings_change
+def _type(field: Field, using: str) -> str:
+    connection = connections[using]
+    return str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))
 
 
 def _assignments(connection: BaseDatabaseWrapper, changes: dict[str, Any], parameters: _Parameters) -> str:
