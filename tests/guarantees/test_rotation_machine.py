@@ -30,6 +30,8 @@ GAMES: dict[str, tuple[type[RotationMachine], Rules]] = {
     ),
 }
 QUICK, THOROUGH = 10, 30
+#: Rounds in which a wrong decision shows; nearly always it is the first.
+MOST_ROUNDS = 6
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +69,8 @@ def test_a_flow_that_decides_wrongly_is_noticed(decide, monkeypatch):
     monkeypatch.setattr("tokenauth.policy.decisions.on_refresh", decide)
 
     with pytest.raises(AssertionError):
-        play(WRONG[decide], examples=THOROUGH, phases=[Phase.generate])
+        for _ in range(MOST_ROUNDS):  # by chance: a failover may fall between two refreshes for a while
+            play(WRONG[decide], examples=THOROUGH, phases=[Phase.generate])
 
 
 @pytest.mark.slow
