@@ -41,6 +41,7 @@ def log_in(
     scope: str | None = None,
     audience: tuple[str, ...] = (),
     key_was_sent: bool = False,
+    acr: str = "",
     origin: Origin = Origin(),  # noqa: B008 - it never changes
 ) -> "Session":
     """A fresh session of a user, both made where a test does not care."""
@@ -52,6 +53,7 @@ def log_in(
         scope=scope,
         audience=audience,
         key_was_sent=key_was_sent,
+        acr=acr,
         origin=origin,
     )
     seen = before_authentication(client_pk=client.pk, username=user.get_username(), device_id=device)

@@ -128,6 +128,7 @@ def test_a_client_is_made_and_known_at_once(admin_client):
         "first_party": "on",
         "policy": "browser",
         "audiences": "[]",
+        "acr": "[]",
         "scopes": '["a"]',
     }
     admin_client.post(page(Client, "add"), form)

@@ -15,6 +15,7 @@ from tokenauth.flows import revoke
 from tokenauth.flows.plane import new_epoch
 from tokenauth.models import AccountState, Client, Plane, RevocationOrder, users
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
+from tokenauth.policy.clients import DIRECTORY
 from tokenauth.resource import Accepted
 from tokenauth.revocation import numbering
 from tokenauth.revocation.subjects import (
@@ -133,6 +134,21 @@ class TestWhoIsMeant:
         refused = world.verifier(acr=("urn:phishing-resistant",)).verify(session.pair.access_token)
 
         assert why_refused(refused) is Cause.OLD_LOGIN
+
+    def test_the_site_may_ask_for_it_too_and_only_what_both_ask_for_will_do(self, world):
+        Client.objects.filter(pk=world.server.pk).update(acr=["a", "b"])
+        DIRECTORY.forget()
+        tokens = {acr: world.log_in(acr=acr).pair.access_token for acr in ("", "a", "b", "c")}
+        both, none = world.verifier(acr=("b", "c")), world.verifier(acr=("c",))
+        theirs = world.verifier()
+
+        accepted = {
+            name: "".join(sorted(acr for acr, t in tokens.items() if isinstance(v.verify(t), Accepted)))
+            for name, v in {"theirs": theirs, "both": both, "none": none}.items()
+        }
+
+        assert accepted == {"theirs": "ab", "both": "b", "none": ""}
+        assert (theirs.acr(), both.acr()) == (("a", "b"), ("b",))
 
     def test_another_issuers_token_is_refused(self, world, settings):
         session = world.log_in()

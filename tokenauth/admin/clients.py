@@ -26,12 +26,15 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Client
-        fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes")
+        fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes", "acr")
         help_texts = {
             "client_id": _("What the application calls itself in each request; it never changes."),
             "first_party": _("It may ask users for their passwords."),
             "audiences": _('What its tokens may be for, as a list: ["https://api.example.org"].'),
             "scopes": _('What its tokens may allow, as a list: ["orders:read"].'),
+            "acr": _(
+                "Of a resource server: the classes of login of which its tokens must name one, as a list."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,6 +49,9 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_scopes(self) -> list[str]:
         return _list_of_texts(self.cleaned_data["scopes"])
 
+    def clean_acr(self) -> list[str]:
+        return _list_of_texts(self.cleaned_data["acr"])
+
 
 def _list_of_texts(value: object) -> list[str]:
     # a space separates values wherever they are stored together
@@ -59,7 +65,17 @@ class ClientAdmin(RevokingMixin, SearchedList):
     """Applications. Never deleted while tokens of theirs can live: disable them."""
 
     form = ClientForm
-    fields = ("client_id", "name", "kind", "first_party", "policy", "audiences", "scopes", "disabled_at")
+    fields = (
+        "client_id",
+        "name",
+        "kind",
+        "first_party",
+        "policy",
+        "audiences",
+        "scopes",
+        "acr",
+        "disabled_at",
+    )
     list_display = ("client_id", "name", "kind", "policy", "first_party", "disabled_at")
     list_filter = ("kind", "first_party", "policy")
     search_fields = ("client_id",)

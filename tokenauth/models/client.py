@@ -49,6 +49,8 @@ class Client(models.Model):
     policy = models.CharField(max_length=64, blank=True)
     audiences = models.JSONField(default=list, blank=True)
     scopes = models.JSONField(default=list, blank=True)
+    #: Of a resource server: classes of login of which its tokens must name one; empty for any.
+    acr = models.JSONField(default=list, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
     epoch = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

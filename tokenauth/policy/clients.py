@@ -48,6 +48,7 @@ class KnownClient:
     policy_name: str
     audiences: tuple[str, ...]
     scopes: tuple[str, ...]
+    acr: tuple[str, ...]
     disabled: bool
     #: Whether it has to authenticate: it once had a secret, or its kind demands one.
     is_confidential: bool
@@ -178,6 +179,7 @@ def _known(client: Client, secrets: list[ClientSecret]) -> KnownClient:
         policy_name=client.policy,
         audiences=_texts(client.audiences, "audiences"),
         scopes=_texts(client.scopes, "scopes"),
+        acr=_texts(client.acr, "acr"),
         disabled=client.disabled_at is not None,
         # one whose last secret was retired must not become a public client
         is_confidential=bool(secrets) or client.kind in Client.CONFIDENTIAL,

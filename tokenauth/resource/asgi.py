@@ -56,7 +56,7 @@ class TokenMiddleware:
         outcome = await self.verifier.averify(token)
         if isinstance(outcome, Accepted):
             return outcome
-        return bearer.refusal(outcome, acr=self.verifier.settings.acr)
+        return bearer.refusal(outcome, acr=self.verifier.acr())
 
 
 class RequiredScopes:

@@ -99,7 +99,7 @@ def _let_in(
         return bearer.refusal(
             outcome,
             scopes=needed if outcome.cause is Cause.SCOPE else (),
-            acr=verifier().settings.acr,
+            acr=verifier().acr(),
         )
     setattr(request, KEY, outcome)
     return None

@@ -76,8 +76,8 @@ class TokenAuthentication(BaseAuthentication):
         request._request._cache_update_cache = False  # type: ignore[attr-defined]
         outcome = django.verifier().verify(token)
         if isinstance(outcome, Refused):
-            settings = django.verifier().settings
-            raise NotLetIn(bearer.refusal(outcome, scopes=settings.scopes, acr=settings.acr))
+            verifier = django.verifier()
+            raise NotLetIn(bearer.refusal(outcome, scopes=verifier.settings.scopes, acr=verifier.acr()))
         request._request.tokenauth = outcome  # type: ignore[attr-defined]
         return Caller(outcome.user_key), outcome.claims
 

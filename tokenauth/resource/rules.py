@@ -17,8 +17,8 @@ class Rules:
     audiences: tuple[frozenset[str], ...]
     #: All of which a token carries.
     scopes: frozenset[str]
-    #: One of which a token names, if there are any.
-    acr: frozenset[str]
+    #: One of which a token names; None: any.
+    acr: frozenset[str] | None
     #: Of the keys that count; empty: all that this release knows.
     algorithms: frozenset[str]
     leeway: int
@@ -35,7 +35,7 @@ class Rules:
         return cls(
             audiences=(frozenset(settings.audiences),) if settings.audiences else (),
             scopes=frozenset(settings.scopes),
-            acr=frozenset(settings.acr),
+            acr=frozenset(settings.acr) if settings.acr else None,
             algorithms=frozenset(),
             leeway=leeway,
             bound=settings.bound or 1.0,
@@ -57,13 +57,19 @@ class Rules:
             # an empty set is one that no token shares a name with
             audiences=(_texts(members.get("audiences")), *own.audiences),
             scopes=_texts(members.get("scopes")) | own.scopes,
-            acr=own.acr,
+            acr=_both(_texts(members.get("acr", [])) or None, own.acr),
             algorithms=_texts(members.get("algorithms")),
             leeway=int(_number(members.get("leeway"), at_most=60)),
             bound=max(0.2, min(_number(members.get("bound"), at_most=60), settings.bound or 60)),
             available_seconds=_number(members.get("available_seconds"), at_most=3600) if available else 0,
             hash=hash,
         )
+
+
+def _both(theirs: frozenset[str] | None, own: frozenset[str] | None) -> frozenset[str] | None:
+    if theirs is None or own is None:
+        return own if theirs is None else theirs
+    return theirs & own
 
 
 def _texts(value: object) -> frozenset[str]:

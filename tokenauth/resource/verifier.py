@@ -97,6 +97,10 @@ class Verifier:
             return self.verify(token, scopes=scopes)
         return await asyncio.to_thread(self.verify, token, scopes=scopes)
 
+    def acr(self) -> tuple[str, ...]:
+        """Return the classes of login of which a token has to name one; empty for any. No network."""
+        return tuple(sorted(self._source.rules().acr or ()))
+
     def health(self) -> dict[str, object]:
         """Return what an operator asks: age (seconds) and number of the orders, keys, hash of the rules."""
         return {**self._source.health(), "keys": len(self._keys), "tokens": len(self._cache)}
@@ -188,7 +192,7 @@ def _unfit(claims: AccessClaims, rules: Rules, scopes: tuple[str, ...]) -> Refus
     """Judge what a token says by the rules of this server."""
     if not rules.audiences or any(wanted.isdisjoint(claims.aud) for wanted in rules.audiences):
         return Refused(Cause.AUDIENCE, claims.sid)
-    if rules.acr and claims.acr not in rules.acr:
+    if rules.acr is not None and claims.acr not in rules.acr:
         return Refused(Cause.OLD_LOGIN, claims.sid)
     if not claims.scopes >= rules.scopes or not claims.scopes.issuperset(scopes):
         return Refused(Cause.SCOPE, claims.sid)

@@ -189,6 +189,10 @@ class TokenRules(serializers.Serializer[Any]):
     issuer = serializers.URLField()
     audiences = serializers.ListField(child=serializers.CharField(), help_text="A token names one of them.")
     scopes = serializers.ListField(child=serializers.CharField(), help_text="A token carries all of them.")
+    acr = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="A token names one of them as its class of login; empty: any.",
+    )
     algorithms = serializers.ListField(child=serializers.CharField())
     jwks_uri = serializers.URLField()
     leeway = serializers.IntegerField(help_text="Seconds by which another clock is forgiven.")

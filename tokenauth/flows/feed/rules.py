@@ -21,6 +21,7 @@ def rules_for(caller: KnownClient, *, jwks_uri: str) -> dict[str, Any]:
         "issuer": settings.ISSUER,
         "audiences": sorted(caller.audiences),
         "scopes": sorted(caller.scopes),
+        "acr": sorted(caller.acr),
         "algorithms": sorted({key.alg for key in KEYRING.current().access.values()}),
         "jwks_uri": jwks_uri,
         "leeway": settings.LEEWAY,

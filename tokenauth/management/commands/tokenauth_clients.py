@@ -47,6 +47,13 @@ class Command(BaseCommand):
         create.add_argument("--policy", default="", help="the default one where this is left out")
         create.add_argument("--audience", action="append", default=[], type=_value, help="may be repeated")
         create.add_argument("--scope", action="append", default=[], type=_value, help="may be repeated")
+        create.add_argument(
+            "--acr",
+            action="append",
+            default=[],
+            type=_value,
+            help="of a resource server: a class of login that it accepts; may be repeated",
+        )
         create.add_argument("--first-party", action="store_true", help="it may ask users for their passwords")
 
         secret = actions.add_parser("secret", help="make a secret and print it, this once")
@@ -86,6 +93,7 @@ class Command(BaseCommand):
             first_party=options["first_party"],
             audiences=_distinct(options["audience"], "audiences"),
             scopes=_distinct(options["scope"], "scopes"),
+            acr=_distinct(options["acr"], "classes of login"),
         )
         _check_policy(policy)
         try:
@@ -207,6 +215,7 @@ def _as_json(found: Iterable[Client]) -> str:
             "first_party": client.first_party,
             "audiences": client.audiences,
             "scopes": client.scopes,
+            "acr": client.acr,
             "disabled_at": client.disabled_at,
             "secrets": [
                 {
