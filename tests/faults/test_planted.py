@@ -64,9 +64,10 @@ def test_what_was_written_while_the_database_was_out_of_reach_is_caught_up_with(
 
 def test_without_the_database_nobody_is_let_in(violated):
     def course(injector):
-        yield from injector.on_the_way("database", "silent", seconds=4)
+        yield from injector.on_the_way("database", "silent", seconds=10)
 
-    assert violated(course, pace=8) == set()
+    # threads: the one of a sync worker hangs in a refresh, and nobody is there to let anybody in
+    assert violated(course, kind=Kind.PRELOAD, pace=8) == set()
 
 
 def test_a_machine_that_slept_knows_that_it_is_old(violated):
