@@ -154,7 +154,7 @@ def judge(
         if each.said is Said.ACCEPTED:
             _judge_acceptance(report, each, token, causes, lost, held, bound)
         elif each.said is Said.REFUSED:
-            _judge_refusal(report, each, token, causes, failovers)
+            _judge_refusal(report, each, token, causes, failovers, bound)
             if not each.is_refresh:
                 seen.update((each.worker, cause.id) for cause in _in_force(causes, each, bound))
             if (cause := _only_reason(each, token, causes)) is not None:
@@ -227,13 +227,15 @@ def _judge_refusal(
     token: Token,
     causes: Iterable[Revocation],
     failovers: Iterable[Failover],
+    bound: float,
 ) -> None:
     if any(cause.began <= each.ended for cause in causes):
         return
     if not each.is_refresh and _has_ended(each, token):
         return
-    # a session that the database lost cannot be refreshed
-    if each.is_refresh and any(_is_within(token.obtained, failover) for failover in failovers):
+    # a session that the database lost cannot be refreshed, and what a key signed that was made in the lost
+    # seconds verifies nowhere; a worker signs with it until it has noticed
+    if any(_is_within(token.obtained, failover, later=bound) for failover in failovers):
         return
     what = "a living session was refused" if each.is_refresh else "a valid token was refused"
     report.violations.append(Violation(what, each, token))
@@ -248,8 +250,8 @@ def _is_lost(revocation: Revocation, failovers: Iterable[Failover]) -> bool:
     )
 
 
-def _is_within(moment: float, failover: Failover) -> bool:
-    return failover.since - _IN_FLIGHT <= moment <= failover.at
+def _is_within(moment: float, failover: Failover, *, later: float = 0) -> bool:
+    return failover.since - _IN_FLIGHT <= moment <= failover.at + later
 
 
 def _outcome(decision: Decision, disturbed: Sequence[tuple[float, float]]) -> str:

@@ -237,6 +237,12 @@ class Revoker:
                     )
                 os._exit(1)
             os.waitpid(pid, 0)
+            self._written += self._of_child(pid)
+
+    def _of_child(self, pid: int) -> list[Revocation]:
+        """What a child wrote down before it was killed: a failover may lose it like any other."""
+        newest = read(self._log.path, Revocation, newest=_NEWEST)
+        return [each for each in newest if each.id.startswith(f"killed{pid}-")]
 
     def raising(self) -> None:
         """Another app's on_commit hook, before ours, raises."""

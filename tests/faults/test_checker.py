@@ -183,3 +183,14 @@ class TestFailover:
         refused = decided(Said.REFUSED, 110, is_refresh=True)
 
         assert found(refused, tokens=[begun], revocations=[], failovers=[self.FAILOVER]) == []
+
+    def test_a_token_that_a_lost_key_signed_may_be_refused_and_no_other(self):
+        """A worker signs with it until it has noticed: within the bound of the promotion."""
+        signed = replace(TOKEN, obtained=self.FAILOVER.at + BOUND / 2)
+        later = replace(TOKEN, obtained=self.FAILOVER.at + BOUND + 0.1)
+        refused = decided(Said.REFUSED, 110)
+
+        assert found(refused, tokens=[signed], revocations=[], failovers=[self.FAILOVER]) == []
+        assert found(refused, tokens=[later], revocations=[], failovers=[self.FAILOVER]) == [
+            "a valid token was refused"
+        ]
