@@ -30,7 +30,7 @@ class TokenAuthConfig(AppConfig):
             beating.keep_beating,
         ):
             MIRRORS.each(methodcaller("accompany", companion))
-        for witness in (registry.report_again, database_behind.record):
+        for witness in (registry.report_again, database_behind.record, database_behind.kill_again):
             MIRRORS.each(methodcaller("when_behind", witness))
         pre_migrate.connect(receivers.migration_begins, sender=self, dispatch_uid="tokenauth.pre_migrate")
         post_migrate.connect(receivers.migrated, sender=self, dispatch_uid="tokenauth.post_migrate")

@@ -5,12 +5,14 @@ import logging
 import pytest
 
 from tests.other_process import revoke_elsewhere
-from tests.sessions import log_in, why_refused
+from tests.sessions import claims_of, log_in, why_refused
 from tokenauth.errors import Cause
 from tokenauth.models import Plane, RevocationOrder, TokenEvent, users
 from tokenauth.models.event import EventKind
+from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.revocation.process import MIRROR
-from tokenauth.revocation.subjects import OfFamily, OfUser
+from tokenauth.revocation.subjects import OfFamily, OfKey, OfUser
+from tokenauth.tokens.keyring import KEYRING
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +61,28 @@ def test_they_stay_in_force_as_new_orders_take_their_numbers(lost, poll):
     assert not ended.accepts()
     assert not changed.accepts()
     assert MIRROR.health().number == 4
+
+
+def test_a_key_whose_kill_was_lost_is_killed_again_and_logins_go_on(poll):
+    """Else whatever it signs from now on would be refused by everybody who knows that it was killed."""
+    before = log_in()
+    kid = claims_of(before.pair.access_token).kid
+    poll()
+    revoke_elsewhere(OfKey(kid))
+    poll()
+    records = list(KeyRecord.objects.filter(purpose=KeyPurpose.ACCESS).exclude(pk=kid))
+    lose_all_orders_above(0)
+    KeyRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
+    KeyRecord.objects.filter(pk=kid).update(state=KeyState.ACTIVE, active_slot=1)
+    KEYRING.forget()
+
+    poll()
+    poll()
+    after = log_in()
+
+    assert KeyRecord.objects.get(pk=kid).state == KeyState.KILLED
+    assert not before.accepts()
+    assert after.accepts()
 
 
 def test_it_raises_an_alarm(lost):

@@ -21,7 +21,7 @@ from tokenauth.models import Client, KeyRecord, Plane, RevocationOrder, Site, To
 from tokenauth.models.key import KeyPurpose, KeyState
 from tokenauth.revocation import clock as boot_clock
 from tokenauth.revocation import source
-from tokenauth.revocation.process import MIRROR, ProcessMirror
+from tokenauth.revocation.process import MIRROR, MIRRORS, ProcessMirror
 from tokenauth.revocation.subjects import Everything, OfKey, OfUser
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING
@@ -181,7 +181,11 @@ def test_until_the_command_is_given_a_process_forgets_nothing(pass_by, neighbour
     assert not accepted(neighbour, shown(session))
 
 
-def test_a_key_that_was_killed_since_the_backup_stays_dead_where_that_is_known(pass_by, neighbour):
+def test_a_key_that_was_killed_since_the_backup_stays_dead_where_that_is_known(
+    pass_by, neighbour, monkeypatch
+):
+    # else it would be killed again before it could sign anything
+    monkeypatch.setattr(MIRRORS.here(), "_witnesses", [])
     log_in()
     backup = Backup.taken()
     leaked = KeyRecord.objects.get(purpose=KeyPurpose.ACCESS, state=KeyState.ACTIVE).kid

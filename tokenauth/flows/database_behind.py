@@ -1,16 +1,22 @@
-"""The database came back as an older one: the trail says so once, whoever sees it (PROTOCOL 3)."""
+"""The database came back as an older one: the trail says so once, lost kills are made good (PROTOCOL 3)."""
 
 from datetime import timedelta
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.subqueries import InsertQuery
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from tokenauth.audit import trail
-from tokenauth.models import Plane, TokenEvent
+from tokenauth.flows.revoke import revoke
+from tokenauth.models import KeyRecord, Plane, TokenEvent
 from tokenauth.models.event import EventKind
 from tokenauth.revocation import numbering
-from tokenauth.revocation.process import Behind
+from tokenauth.revocation.mirror import Kind
+from tokenauth.revocation.process import MIRROR, Behind
+from tokenauth.revocation.subjects import OfKey
+from tokenauth.tokens.keyring import database
 
 #: Every process of a site sees it within seconds; an hour later it is another incident.
 ONE_INCIDENT = timedelta(hours=1)
@@ -36,6 +42,25 @@ def record(connection: BaseDatabaseWrapper, behind: Behind) -> None:
         if known.query.exists().get_compiler(connection=connection).has_results():
             return
         _insert(connection, event)
+
+
+def kill_again(connection: BaseDatabaseWrapper, behind: Behind) -> None:
+    """Kill the keys whose kill was lost: every process refuses what they sign, the new logins too.
+
+    One query, and the revocation of each key that is found; not in a transaction of the site's, which
+    may be rolled back: the mirror asks again a minute later.
+    """
+    alias, floors = database(), MIRROR.floors()
+    if connections[alias].in_atomic_block:
+        raise TransactionManagementError("a request's own transaction is open")
+    was_open = connections[alias].connection is not None
+    try:
+        usable = KeyRecord.objects.using(alias).usable().values_list("kid", flat=True)
+        for kid in [kid for kid in usable if floors.has_ended(Kind.KID, kid)]:
+            revoke(OfKey(kid), reason="the database lost that it was killed")
+    finally:
+        if not was_open:  # that of the mirror's thread, which nobody else would close
+            connections[alias].close()
 
 
 def _insert(connection: BaseDatabaseWrapper, event: TokenEvent) -> None:
