@@ -155,12 +155,13 @@ class TestAMirrorThatPolls:
 
     def test_gives_an_order_its_end_once_it_is_numbered(self):
         mirror = Mirror()
-        mirror.take(answer(n=0, waiting=[order(Kind.USER, "7", 5)]))
+        mirror.take(answer(n=0, waiting=[order(Kind.USER, "7", 5)._replace(id=1)]))
 
         mirror.take(answer(order(Kind.USER, "7", 5, until=100, number=1), n=1))
         mirror.floors.drop_expired(100)
 
         assert len(mirror.floors) == 0
+        assert mirror.waiting == set()
 
     def test_never_ends_what_still_waits_for_its_number(self):
         mirror = Mirror()

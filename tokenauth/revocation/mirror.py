@@ -76,8 +76,12 @@ class Floors:
 
     def apply(self, orders: Iterable[Order]) -> None:
         """Take in orders; in any order and any number of times they give the same."""
-        for order in orders:
-            self._raise(order.kind, order.key, order.floor, order.until)
+        for _, _, kind, key, floor, until in orders:
+            entries = self._held[kind]
+            if isinstance(entries, Table):
+                entries.raise_to(key, floor, until)
+            else:
+                self._raise(kind, key, floor, until)
 
     def merge(self, other: "Floors") -> None:
         """Take in all that another mirror's floors hold."""
@@ -281,6 +285,8 @@ class Mirror:
     #: Id of the order that carries `number`; None before the first.
     order_id: int | None = None
     plane_id: UUID | None = None
+    #: Ids of the orders that were applied before they had a number, and with it an end.
+    waiting: set[int] = field(default_factory=set)
     clients_version: int = -1
     keys_version: int = -1
 
@@ -295,8 +301,10 @@ class Mirror:
             return False
         self.floors.apply(answer.unnumbered)
         self.floors.apply(answer.numbered)
-        for order in answer.numbered:
-            self.floors.settle(order)
+        self.waiting.update(order.id for order in answer.unnumbered)
+        if self.waiting:  # a cold mirror has a million orders to take in, and none of them waited
+            for order in answer.numbered:
+                self._settle(order)
         if answer.read_to is not None:
             self.number, self.order_id = answer.read_to
         self.plane_id = answer.plane_id
@@ -315,10 +323,15 @@ class Mirror:
                 return None
             if order.number == self.number + 1:
                 self.floors.apply((order,))
-                self.floors.settle(order)
+                self._settle(order)
                 self.number, self.order_id = order.number, order.id
                 new.append(order)
         return tuple(new)
+
+    def _settle(self, order: Order) -> None:
+        if order.id in self.waiting:
+            self.waiting.discard(order.id)
+            self.floors.settle(order)
 
     def adopt(self, former: Floors) -> None:
         """Keep what an earlier history revoked."""
