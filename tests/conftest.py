@@ -20,7 +20,7 @@ from tokenauth.flows.clients import USES
 from tokenauth.flows.feed.reports import REPORTS
 from tokenauth.policy.clients import DIRECTORY
 from tokenauth.revocation import account_triggers
-from tokenauth.revocation.process import MIRROR, MIRRORS
+from tokenauth.revocation.process import MIRRORS
 from tokenauth.risk import counters
 from tokenauth.tokens.keyring import KEYRING
 
@@ -110,7 +110,6 @@ def windows_open_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_everything() -> None:
     KEYRING.forget()
     DIRECTORY.forget()
-    MIRROR.forget()
     for mirror in MIRRORS.everywhere():  # of tenants that a test made up, too
         mirror.forget()
     CACHE.clear()

@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenauth.errors import Cause
 from tokenauth.revocation.digests import OF_THE_SITE, digest
-from tokenauth.revocation.mirror import ERA, FOREVER, KINDS, Floors, Kind, Order
+from tokenauth.revocation.mirror import FOREVER, KINDS, Floors, Kind, Order
 from tokenauth.tokens.claims import LATEST_SECOND, AccessClaims
 
 _LARGEST_FLOOR = 2**63 - 1
@@ -37,11 +37,9 @@ class Held:
     def became_whole(self) -> None:
         """Say that all of the history is here: what an earlier one told stays, unless this is a new era."""
         (key, floors), *former = self._tables
-        era = floors.floor(Kind.SITE)
         kept = []
-        for their_key, theirs in former:
-            if era >= ERA and era > theirs.floor(Kind.SITE):
-                theirs = theirs.only(Kind.KID)  # all else is older than the site is now; a key forges its age
+        for their_key, held in former:
+            theirs = held.left_by(floors)
             if their_key == key:
                 floors.merge(theirs)
             elif len(theirs):

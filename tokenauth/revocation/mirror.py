@@ -132,6 +132,13 @@ class Floors:
                 break  # what has no number yet has no end
         return before - len(self._held[_GENERATION])
 
+    def left_by(self, new: "Floors") -> "Floors":
+        """Return what stays in force beside the floors of another history: all, unless that is a new era."""
+        era = new.floor(Kind.SITE)
+        if era >= ERA and era > self.floor(Kind.SITE):
+            return self.only(Kind.KID)  # all else is older than the site is now; a key forges its age
+        return self
+
     def only(self, kind: Kind) -> "Floors":
         """Return what is held of one kind, shared and not copied."""
         part = Floors()

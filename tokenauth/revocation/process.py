@@ -18,7 +18,7 @@ from tokenauth.namespaces import PerNamespace, carried
 from tokenauth.observability import log
 from tokenauth.policy import builtin, clients
 from tokenauth.revocation import clock, head_start, numbering, own_connection, source
-from tokenauth.revocation.mirror import ERA, Answer, Floors, Kind, Mirror, Order
+from tokenauth.revocation.mirror import Answer, Floors, Mirror, Order
 from tokenauth.revocation.notifiers import publishing
 from tokenauth.tokens.claims import AccessClaims
 from tokenauth.tokens.keyring import KEYRING, database
@@ -359,13 +359,10 @@ class ProcessMirror:
 
     def _take_over(self) -> None:
         """Serve the mirror that was loaded beside, with what the former one knew."""
-        new, former = self._beside, self._mirror.floors
+        new = self._beside
         if new is None:
             return
-        begun_anew = new.floors.floor(Kind.SITE)
-        if begun_anew >= ERA and begun_anew > former.floor(Kind.SITE):
-            former = former.only(Kind.KID)  # all else is older than the site is now; a key forges its age
-        new.adopt(former)
+        new.adopt(self._mirror.floors.left_by(new.floors))
         self._mirror, self._beside, self._sweeping = new, None, iter(())
 
     def _bear_witness(self, connection: BaseDatabaseWrapper) -> None:
