@@ -13,7 +13,6 @@ from tokenauth.flows import revoke
 from tokenauth.models import MirrorProcess, Plane, process, users
 from tokenauth.models.process import PACE
 from tokenauth.policy import fingerprint
-from tokenauth.revocation import clock as boot
 from tokenauth.revocation import registry, source
 from tokenauth.revocation.process import MIRROR
 from tokenauth.revocation.registry import Reporter
@@ -31,17 +30,6 @@ def reporter(settings):
     reporter = Reporter(registry._this_process())
     yield reporter
     reporter.hang_up()
-
-
-@pytest.fixture
-def pass_by(monkeypatch):
-    stands_at = {"seconds": boot.now()}
-    monkeypatch.setattr(boot, "now", lambda: stands_at["seconds"])
-
-    def shift(seconds: float) -> None:
-        stands_at["seconds"] += seconds
-
-    return shift
 
 
 @pytest.fixture
@@ -65,66 +53,66 @@ def test_it_says_who_it_is_how_far_and_by_which_rules(reporter):
     assert row.age < 5_000
 
 
-def test_unasked_it_reports_at_its_pace_whatever_happens(reporter, pass_by, written):
+def test_unasked_it_reports_at_its_pace_whatever_happens(reporter, boot_clock, written):
     reporter.turn()
     revoke(OfUser("somebody"))
-    pass_by(1)
+    boot_clock(1)
     MIRROR.stale()
     reporter.turn()
     assert written == [0]
 
-    pass_by(PACE)
+    boot_clock(PACE)
     MIRROR.stale()
     reporter.turn()
     assert written == [0, 1]
 
 
-def test_asked_it_reports_at_once_and_after_each_change_and_no_more(reporter, pass_by, written):
+def test_asked_it_reports_at_once_and_after_each_change_and_no_more(reporter, boot_clock, written):
     reporter.turn()
     Plane.objects.ask_for_reports(30)
     for _ in range(2):
-        pass_by(0.6)
+        boot_clock(0.6)
         MIRROR.stale()
         reporter.turn()
     revoke(OfUser("somebody"))
     for _ in range(2):
-        pass_by(0.6)
+        boot_clock(0.6)
         MIRROR.stale()
         reporter.turn()
 
     assert written == [0, 0, 1]
 
 
-def test_many_orders_at_once_are_one_report(reporter, pass_by, written):
+def test_many_orders_at_once_are_one_report(reporter, boot_clock, written):
     Plane.objects.ask_for_reports(30)
-    pass_by(0.6)
+    boot_clock(0.6)
     MIRROR.stale()
     reporter.turn()
     for _ in range(5):
         revoke(OfUser("somebody"))  # known at once by the hint of the commit
         assert reporter.turn() <= 0.02
-    pass_by(0.03)
+    boot_clock(0.03)
     reporter.turn()
 
     assert written == [0, 5]
 
 
-def test_asked_by_another_it_says_it_once_more(reporter, pass_by, written):
+def test_asked_by_another_it_says_it_once_more(reporter, boot_clock, written):
     for _ in range(2):
         Plane.objects.ask_for_reports(30)
-        pass_by(0.6)
+        boot_clock(0.6)
         MIRROR.stale()
         reporter.turn()
 
     assert written == [0, 0]
 
 
-def test_a_connection_is_held_only_while_somebody_asks(reporter, pass_by):
+def test_a_connection_is_held_only_while_somebody_asks(reporter, boot_clock):
     reporter.turn()
     assert reporter._own is None
 
     Plane.objects.ask_for_reports(30)
-    pass_by(0.6)
+    boot_clock(0.6)
     MIRROR.stale()
     reporter.turn()
     assert reporter._own is not None
@@ -152,22 +140,22 @@ def test_nothing_is_said_before_the_mirror_has_loaded(reporter, written):
     assert written == []
 
 
-def test_who_ends_in_order_leaves_no_row_and_writes_none_afterwards(reporter, pass_by):
+def test_who_ends_in_order_leaves_no_row_and_writes_none_afterwards(reporter, boot_clock):
     reporter.turn()
 
     reporter.leave()
-    pass_by(PACE)
+    boot_clock(PACE)
     reporter.turn()
 
     assert not MirrorProcess.objects.exists()
 
 
-def test_a_database_that_went_back_is_told_at_once_who_is_there(reporter, pass_by, written):
+def test_a_database_that_went_back_is_told_at_once_who_is_there(reporter, boot_clock, written):
     """A restored registry knows nobody, and the runbook asks it a moment later."""
     reporter.turn()
     MirrorProcess.objects.all().delete()
     Plane.objects.begin_anew()
-    pass_by(0.6)
+    boot_clock(0.6)
     MIRROR.stale()
     assert MIRROR.to_report.is_set()
 

@@ -44,6 +44,15 @@ def _number_now() -> None:
     numbering.number_visible(connections[database()], tell=_tell)
 
 
+def number_what_waits() -> int:
+    """Number what is committed and has no number, and tell every process; return how many there were.
+
+    Inside a transaction nobody is told: what is numbered there may be rolled back.
+    """
+    connection = connections[database()]
+    return len(numbering.number_visible(connection, tell=None if connection.in_atomic_block else _tell))
+
+
 def _tell(plane_id: UUID, numbered: Sequence[Order]) -> None:
     MIRROR.hint(numbered)
     publishing.publish(numbered, plane_id)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.redis_servers import Server, cache, redis_running
 from tokenauth.models import Plane
-from tokenauth.revocation import listening
+from tokenauth.revocation import listening, source
 from tokenauth.revocation.notifiers import names
 from tokenauth.revocation.notifiers.alias import CLIENTS
 from tokenauth.revocation.notifiers.publishing import BREAKER
@@ -75,3 +75,17 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plane_id() -> Any:
     return Plane.objects.get().plane_id
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Where each question that was put to the database began."""
+    questions: list[int] = []
+    real = source.ask
+
+    def ask(connection, **bounds):
+        questions.append(bounds["after"])
+        return real(connection, **bounds)
+
+    monkeypatch.setattr(source, "ask", ask)
+    return questions

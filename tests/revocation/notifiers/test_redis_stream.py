@@ -14,7 +14,7 @@ from tests.silent import server as silent_server
 from tokenauth.flows import revoke
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
-from tokenauth.revocation import numbering, source
+from tokenauth.revocation import numbering
 from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.notifiers import message, plane_keys, publishing, stream
 from tokenauth.revocation.notifiers.publishing import publish
@@ -35,20 +35,6 @@ def order(number: int, **changes) -> Order:
 
 def numbers_in(redis) -> list[int]:
     return [int(id_.split(b"-")[0]) for id_, _ in redis.client().xrange(STREAM)]
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The questions that were put to the database."""
-    questions: list[int] = []
-    real = source.ask
-
-    def ask(connection, **bounds):
-        questions.append(bounds["after"])
-        return real(connection, **bounds)
-
-    monkeypatch.setattr(source, "ask", ask)
-    return questions
 
 
 def test_an_order_arrives_without_a_question_to_the_database(on_redis, listener, elsewhere, asked):

@@ -12,7 +12,7 @@ from tokenauth.flows import housekeeping, revoke
 from tokenauth.flows.housekeeping import Ran, propagate
 from tokenauth.models import Plane, RevocationOrder, users
 from tokenauth.models.order import OrderKind
-from tokenauth.revocation import head_start, source
+from tokenauth.revocation import head_start
 from tokenauth.revocation.mirror import Kind, Order
 from tokenauth.revocation.notifiers import names, plane_keys, snapshot
 from tokenauth.revocation.process import MIRROR
@@ -41,20 +41,6 @@ def session(on_redis):
     assert housekeeping.run("propagate_orders") == Ran(5)
     MIRROR.forget()
     return session
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """Where each question to the database began."""
-    questions: list[int] = []
-    real = source.ask
-
-    def ask(connection, **bounds):
-        questions.append(bounds["after"])
-        return real(connection, **bounds)
-
-    monkeypatch.setattr(source, "ask", ask)
-    return questions
 
 
 def test_a_cold_process_loads_it_and_asks_for_the_rest(session, asked):
@@ -165,7 +151,7 @@ def test_none_is_made_without_the_orders_of_a_newer_release(session, redis):
 
 
 def test_what_nobody_published_is_published(session, redis, monkeypatch):
-    monkeypatch.setattr("tokenauth.revocation.orders.publishing.publish", lambda orders: None)
+    monkeypatch.setattr("tokenauth.revocation.orders.publishing.publish", lambda *told: None)
     revoke(OfUser("another"))
     RevocationOrder.objects.create(kind=OrderKind.USER, key="unnumbered", floor=1, at=timezone.now())
 

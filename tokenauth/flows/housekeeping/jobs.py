@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connections
 from django.db.models import Min
 from django.utils import timezone
 
@@ -20,8 +19,7 @@ from tokenauth.flows.keys import TooEarly
 from tokenauth.models.key import KeyPurpose, KeyRecord, KeyState
 from tokenauth.models.task import TaskRun
 from tokenauth.observability import log
-from tokenauth.revocation import numbering
-from tokenauth.revocation.notifiers import publishing
+from tokenauth.revocation import orders
 from tokenauth.tokens.keyring import database
 
 #: Who rotates and retires, for the trail.
@@ -81,11 +79,7 @@ def rotate_keys(at: datetime, allowance: Allowance | None = None) -> int:
 
 def number(at: datetime, allowance: Allowance | None = None) -> int:
     """Number the orders that nobody has numbered yet; mirrors do it sooner where any runs."""
-    connection = connections[database()]
-    numbered = numbering.number_visible(connection)
-    if not connection.in_atomic_block:
-        publishing.publish(numbered)
-    return len(numbered)
+    return orders.number_what_waits()
 
 
 JOBS: Mapping[str, Job] = {

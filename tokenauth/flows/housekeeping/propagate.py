@@ -11,10 +11,10 @@ from django.db import connections
 
 from tokenauth.flows.housekeeping.batches import Allowance
 from tokenauth.models import RevocationOrder
-from tokenauth.revocation import numbering, source
+from tokenauth.revocation import orders, source
 from tokenauth.revocation.head_start import WORTHWHILE
 from tokenauth.revocation.mirror import KINDS, Answer, Order
-from tokenauth.revocation.notifiers import alias, mending, names, plane_keys, publishing, snapshot, stream
+from tokenauth.revocation.notifiers import alias, mending, names, plane_keys, snapshot, stream
 from tokenauth.revocation.notifiers.mending import BEYOND
 from tokenauth.revocation.notifiers.snapshot import Head, NoSnapshot
 from tokenauth.tokens.keyring import database
@@ -31,15 +31,12 @@ def propagate_orders(at: datetime, allowance: Allowance | None = None) -> int:
     Returns:
         How many orders were numbered, published or packed. Two queries where nothing is to be done.
     """
-    connection = connections[database()]
-    numbered = numbering.number_visible(connection)
-    if not connection.in_atomic_block:
-        publishing.publish(numbered)
+    numbered = orders.number_what_waits()
     used = alias.usable()
     if used is None:
-        return len(numbered)
+        return numbered
     work = _InRedis(used)
-    return len(numbered) + work.publish_missing() + work.keep_snapshot(at)
+    return numbered + work.publish_missing() + work.keep_snapshot(at)
 
 
 class _InRedis:
