@@ -1,15 +1,13 @@
 """Who follows the plane, and what an administrator is told after a revocation."""
 
-import uuid
-
 import pytest
 from django.db import connection, transaction
 from django.urls import reverse
-from django.utils import timezone
 
 from tests.admin.test_revoking import act
+from tests.processes import a_process
 from tests.sessions import log_in
-from tokenauth.models import MirrorProcess, Plane, TokenFamily, process
+from tokenauth.models import MirrorProcess, Plane, TokenFamily
 from tokenauth.revocation import source
 
 pytestmark = pytest.mark.django_db
@@ -19,13 +17,6 @@ pytestmark = pytest.mark.django_db
 def quick(settings) -> None:
     settings.TOKENAUTH = {**settings.TOKENAUTH, "STALENESS_BOUND": 0.2}
     source.make_plane(connection)
-
-
-def a_process(**facts) -> MirrorProcess:
-    usual = {"id": uuid.uuid4(), "host": "web1", "pid": 7, "kind": "gunicorn", "started_at": timezone.now()}
-    row = MirrorProcess(**{**usual, **facts})
-    process.report(connection, row)
-    return row
 
 
 def listed(browser) -> str:

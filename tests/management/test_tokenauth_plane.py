@@ -2,7 +2,6 @@
 
 import json
 import time
-import uuid
 from io import StringIO
 
 import pytest
@@ -13,6 +12,7 @@ from django.utils import timezone
 from tests.factories import ClientFactory
 from tests.fleet import fleet, stopped
 from tests.live import PROCESSES
+from tests.processes import a_process
 from tokenauth.errors import Cause
 from tokenauth.flows import feed, plane, revoke
 from tokenauth.flows.plane.probe import PREFIX
@@ -44,13 +44,6 @@ def failed(*args: str) -> tuple[CommandError, list[str]]:
 def quick(settings) -> None:
     settings.TOKENAUTH = {**settings.TOKENAUTH, "STALENESS_BOUND": 0.2}
     source.make_plane(connection)
-
-
-def a_process(**facts) -> MirrorProcess:
-    usual = {"id": uuid.uuid4(), "host": "web1", "pid": 7, "kind": "gunicorn", "started_at": timezone.now()}
-    row = MirrorProcess(**{**usual, **facts})
-    process.report(connection, row)
-    return row
 
 
 def answering(monkeypatch, *rows: MirrorProcess) -> None:
